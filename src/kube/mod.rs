@@ -1,0 +1,72 @@
+//! Kubernetes objects in, [`WatchEvent`]s out: from the API server (one reflector thread a kind) or from a file.
+
+pub mod client;
+pub mod credentials;
+pub mod file;
+pub mod objects;
+pub mod reflector;
+pub mod watch;
+
+use std::fmt;
+
+use objects::{EndpointSlice, Node, Object, Service};
+
+/// A kind of object that the daemon watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `v1` Node.
+    Node,
+    /// `v1` Service.
+    Service,
+    /// `discovery.k8s.io/v1` EndpointSlice.
+    EndpointSlice,
+}
+
+impl Kind {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [Self; 3] = [Self::Node, Self::Service, Self::EndpointSlice];
+
+    /// The resource's name in URLs and RBAC rules.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Node => "nodes",
+            Self::Service => "services",
+            Self::EndpointSlice => "endpointslices",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Node => "Node",
+            Self::Service => "Service",
+            Self::EndpointSlice => "EndpointSlice",
+        })
+    }
+}
+
+/// What happened to the objects of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change<T: Object> {
+    /// A complete list: whatever is not in it is gone.
+    Replaced(Vec<T>),
+    /// An object is new or different.
+    Applied(T),
+    /// An object is gone.
+    Deleted(T::Key),
+}
+
+/// What a source of objects tells the publisher. Events of one kind come in order; kinds are independent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WatchEvent {
+    /// Nodes changed.
+    Nodes(Change<Node>),
+    /// Services changed.
+    Services(Change<Service>),
+    /// EndpointSlices changed.
+    EndpointSlices(Change<EndpointSlice>),
+    /// The API server forbids this kind (403). The kind counts as loaded: empty if nothing of it was ever listed, else
+    /// what was listed last stays.
+    Refused(Kind),
+}

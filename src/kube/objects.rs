@@ -1,0 +1,122 @@
+//! The few fields of Node, Service and EndpointSlice that count for DNS.
+//!
+//! In: JSON or YAML of a whole object, through any serde deserializer. Out: small structs; everything else
+//! (`managedFields`, images, heartbeats) is skipped while it is read.
+
+use std::fmt::Debug;
+
+/// The annotation keys that are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnotationKeys {
+    /// Node: comma-separated areas.
+    pub areas: String,
+    /// Node: comma-separated addresses.
+    pub addresses: String,
+    /// Service: `true` gives it a name. `None`: Services and EndpointSlices are not watched.
+    pub service: Option<String>,
+}
+
+/// An object that has a name.
+pub trait Object: Clone + Debug + PartialEq {
+    /// What tells it from others of its kind.
+    type Key: Clone + Debug + Ord + std::hash::Hash;
+
+    /// Its key.
+    fn key(&self) -> Self::Key;
+}
+
+/// What counts of a `v1` Node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// The value of the areas annotation.
+    pub areas: Option<String>,
+    /// The value of the addresses annotation.
+    pub addresses: Option<String>,
+    /// The condition of type Ready in `status.conditions`.
+    pub ready: Option<Condition>,
+}
+
+/// A node condition, without its heartbeat.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// A word for programs, as `KubeletNotReady`.
+    pub reason: String,
+    /// A sentence for people; left out (empty) while the status is `True`.
+    pub message: String,
+    /// `lastTransitionTime`, RFC 3339.
+    pub since: String,
+}
+
+/// What counts of a `v1` Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// `metadata.namespace` and `metadata.name`
+    pub key: NamespacedName,
+    /// `metadata.deletionTimestamp` is set.
+    pub deleting: bool,
+    /// The value of the service annotation.
+    pub annotation: Option<String>,
+}
+
+/// What counts of a `discovery.k8s.io/v1` EndpointSlice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointSlice {
+    /// `metadata.namespace` and `metadata.name`
+    pub key: NamespacedName,
+    /// The value of the label `kubernetes.io/service-name`.
+    pub service: Option<String>,
+    /// Its endpoints, also those without a node.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// An endpoint of a slice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `nodeName`
+    pub node: Option<String>,
+    /// `conditions.ready`; missing is true.
+    pub ready: bool,
+    /// `conditions.serving`; missing is false.
+    pub serving: bool,
+    /// `conditions.terminating`; missing is false.
+    pub terminating: bool,
+}
+
+/// Namespace and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NamespacedName {
+    /// The namespace.
+    pub namespace: String,
+    /// The name in it.
+    pub name: String,
+}
+
+impl Object for Node {
+    type Key = String;
+
+    fn key(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Object for Service {
+    type Key = NamespacedName;
+
+    fn key(&self) -> NamespacedName {
+        self.key.clone()
+    }
+}
+
+impl Object for EndpointSlice {
+    type Key = NamespacedName;
+
+    fn key(&self) -> NamespacedName {
+        self.key.clone()
+    }
+}

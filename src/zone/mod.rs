@@ -1,0 +1,53 @@
+//! The cluster in, complete DNS replies out: a [`Zone`] is immutable and holds everything that can be encoded before a
+//! query comes.
+
+pub mod published;
+
+pub use published::Published;
+
+use std::net::IpAddr;
+
+use domain::base::{Name, Ttl};
+
+/// What the zone is made of besides the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZoneConfig {
+    /// The zone's name, in lower case.
+    pub apex: Name<Vec<u8>>,
+    /// Its name servers, at least one; the first is the SOA's MNAME. Names in lower case, none twice.
+    pub servers: Vec<NameServer>,
+    /// The other fields of the SOA.
+    pub soa: SoaConfig,
+    /// TTL of A, AAAA, NS, glue and HINFO.
+    pub ttl: Ttl,
+}
+
+/// A name server of the zone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NameServer {
+    /// Its name, in lower case.
+    pub name: Name<Vec<u8>>,
+    /// Its addresses, if it is in the zone; else empty. None twice, IPv4-mapped ones as IPv4.
+    pub glue: Vec<IpAddr>,
+}
+
+/// The fields of the SOA that flags set (RFC 1035, section 3.3.13).
+#[derive(Clone, Debug, PartialEq)]
+pub struct SoaConfig {
+    /// RNAME: the mailbox of the person responsible, as a name.
+    pub mailbox: Name<Vec<u8>>,
+    /// REFRESH: how often secondaries ask.
+    pub refresh: Ttl,
+    /// RETRY: how soon they ask again when that failed.
+    pub retry: Ttl,
+    /// EXPIRE: when they stop answering.
+    pub expire: Ttl,
+    /// The TTL of the SOA record.
+    pub ttl: Ttl,
+    /// MINIMUM: the TTL of negative answers (RFC 2308).
+    pub negative_ttl: Ttl,
+}
+
+/// A version of the zone, ready to be answered from.
+#[derive(Debug)]
+pub struct Zone {}
