@@ -1,1 +1,147 @@
-//! To come.
+//! Events in, published zones out: the one thread that owns the [`Cluster`] and writes [`Published`].
+//!
+//! The first event of a quiet period is published at once; events that come while a zone is built go into the next one.
+//! There is no timer but two: Services that fail don't hold back the nodes for more than [`SERVICES_MAY_TAKE`], and
+//! serials are at least a second apart.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, select};
+
+use crate::cluster::{Changes, Cluster};
+use crate::kube::{Kind, WatchEvent};
+use crate::thread::Stop;
+use crate::zone::published::Publish;
+use crate::zone::serial::{self, Versions};
+use crate::zone::{Published, Zone, ZoneConfig};
+
+/// How long the first zone waits for Services and EndpointSlices once nodes are known.
+const SERVICES_MAY_TAKE: Duration = Duration::from_secs(5);
+
+/// More events than this are not folded into one zone: a storm that never ends must not keep the zone from changing.
+const EVENTS_A_ZONE: usize = 10_000;
+
+/// What the publisher remembers.
+#[derive(Debug)]
+pub struct Publisher {
+    config: ZoneConfig,
+    cluster: Cluster,
+    publish: Publish,
+    serving: Option<Serving>,
+    /// When nodes were listed for the first time.
+    nodes_since: Option<Instant>,
+}
+
+/// The zone that is being published, and its version.
+#[derive(Debug)]
+struct Serving {
+    zone: Arc<Zone>,
+    versions: Versions,
+}
+
+impl Publisher {
+    /// A publisher that knows nothing yet.
+    pub fn new(config: ZoneConfig, cluster: Cluster, published: Arc<Published>) -> Self {
+        Self { config, cluster, publish: Publish::new(published), serving: None, nodes_since: None }
+    }
+
+    /// Publishes until told to stop, or until nobody can send events any more.
+    pub fn run(mut self, events: &Receiver<WatchEvent>, stop: &Stop) {
+        loop {
+            let first = match self.next(events, stop) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let mut changes = Changes::default();
+            for event in first.into_iter().chain(events.try_iter().take(EVENTS_A_ZONE)) {
+                let more = self.cluster.apply(event);
+                for story in &more.story {
+                    log::log!(story.level(), "{story}");
+                }
+                changes.merge(more);
+            }
+            self.advance(&changes, Instant::now());
+        }
+    }
+
+    /// Waits for an event, or for the next deadline.
+    fn next(&self, events: &Receiver<WatchEvent>, stop: &Stop) -> Result<WatchEvent, RecvTimeoutError> {
+        let deadline = self.deadline().map_or_else(crossbeam_channel::never, crossbeam_channel::at);
+        select! {
+            recv(events) -> event => event.map_err(|_| RecvTimeoutError::Disconnected),
+            recv(stop.channel()) -> _ => Err(RecvTimeoutError::Disconnected),
+            recv(deadline) -> _ => Err(RecvTimeoutError::Timeout),
+        }
+    }
+
+    /// When something is to be done even if no event comes.
+    fn deadline(&self) -> Option<Instant> {
+        match &self.serving {
+            Some(serving) => serving.versions.due(serving.zone.digest()),
+            None => self.nodes_since.map(|since| since + SERVICES_MAY_TAKE),
+        }
+    }
+
+    /// Publishes what has to be published after `changes`.
+    fn advance(&mut self, changes: &Changes, now: Instant) {
+        if self.nodes_since.is_none() && self.cluster.loaded(Kind::Node) {
+            self.nodes_since = Some(now);
+        }
+        match self.serving.take() {
+            None => self.serving = self.first_zone(now),
+            Some(serving) => self.serving = Some(self.next_zone(serving, changes, now)),
+        }
+    }
+
+    /// The first zone, once there is enough to publish one.
+    fn first_zone(&mut self, now: Instant) -> Option<Serving> {
+        let waited = now.saturating_duration_since(self.nodes_since?) >= SERVICES_MAY_TAKE;
+        if !self.cluster.services_known() {
+            if !waited {
+                return None;
+            }
+            log::warn!(
+                "Services and EndpointSlices could not be listed for {} s: serving the areas without them; names of \
+                 Services get SERVFAIL until they are listed",
+                SERVICES_MAY_TAKE.as_secs()
+            );
+        }
+        let zone = Zone::build(&self.config, &self.cluster);
+        let versions = Versions::first(zone.digest(), serial::clock(), now);
+        let zone = zone.with_serial(versions.serial());
+        log_skipped(&zone, None);
+        log::info!(
+            "zone {} is being served: {} names, serial {}",
+            self.config.apex,
+            zone.len(),
+            zone.serial().into_int()
+        );
+        Some(Serving { zone: self.publish.publish(zone), versions })
+    }
+
+    /// The zone after `changes`, and a new version of it when one is due.
+    fn next_zone(&mut self, serving: Serving, changes: &Changes, now: Instant) -> Serving {
+        let Serving { zone: old, mut versions } = serving;
+        let changed = (!changes.is_empty()).then(|| old.update(&self.cluster, changes));
+        let digest = changed.as_ref().unwrap_or(&old).digest();
+        let is_new_version = versions.advance(digest, serial::clock(), now);
+        if changed.is_none() && !is_new_version {
+            return Serving { zone: old, versions };
+        }
+        let zone = changed.unwrap_or_else(|| (*old).clone()).with_serial(versions.serial());
+        log_skipped(&zone, Some(&old));
+        log::debug!("zone published: {} names, serial {}", zone.len(), zone.serial().into_int());
+        Serving { zone: self.publish.publish(zone), versions }
+    }
+}
+
+/// Says which names of the cluster DNS cannot have, each once.
+fn log_skipped(zone: &Zone, old: Option<&Zone>) {
+    for name in zone.skipped().iter().filter(|name| !old.is_some_and(|old| old.skipped().contains(*name))) {
+        log::warn!(
+            "name {name:?} is left out: with the zone it is longer than 255 octets, or a label is empty or longer than 63"
+        );
+    }
+}

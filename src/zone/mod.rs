@@ -1,8 +1,16 @@
 //! The cluster in, complete DNS replies out: a [`Zone`] is immutable and holds everything that can be encoded before a
 //! query comes.
 
+mod build;
+mod lookup;
+mod names;
 pub mod published;
+pub mod serial;
+pub mod wire;
 
+pub use build::Zone;
+pub use lookup::Lookup;
+pub use names::Name as Owner;
 pub use published::Published;
 
 use std::net::IpAddr;
@@ -20,6 +28,13 @@ pub struct ZoneConfig {
     pub soa: SoaConfig,
     /// TTL of A, AAAA, NS, glue and HINFO.
     pub ttl: Ttl,
+}
+
+impl ZoneConfig {
+    /// Whether a name in wire format and lower case is the apex or below it.
+    pub fn contains(&self, name: &[u8]) -> bool {
+        lookup::labels_below(name, self.apex.as_slice()).is_some()
+    }
 }
 
 /// A name server of the zone.
@@ -47,7 +62,3 @@ pub struct SoaConfig {
     /// MINIMUM: the TTL of negative answers (RFC 2308).
     pub negative_ttl: Ttl,
 }
-
-/// A version of the zone, ready to be answered from.
-#[derive(Debug)]
-pub struct Zone {}

@@ -19,4 +19,32 @@ impl Published {
     pub fn current(&self) -> Option<Arc<Zone>> {
         self.zone.read().clone()
     }
+
+    /// Serves `zone` from now on and returns what was served before. The publisher keeps that until nobody reads it any
+    /// more ([`Retired`]), since freeing thousands of names is not a DNS thread's work.
+    fn replace(&self, zone: Arc<Zone>) -> Option<Arc<Zone>> {
+        self.zone.write().replace(zone)
+    }
+}
+
+/// The publisher's side of [`Published`]: there is one.
+#[derive(Debug)]
+pub struct Publish {
+    published: Arc<Published>,
+    retired: Vec<Arc<Zone>>,
+}
+
+impl Publish {
+    /// The right to publish.
+    pub fn new(published: Arc<Published>) -> Self {
+        Self { published, retired: Vec::new() }
+    }
+
+    /// Serves `zone` from now on.
+    pub fn publish(&mut self, zone: Zone) -> Arc<Zone> {
+        let zone = Arc::new(zone);
+        self.retired.extend(self.published.replace(Arc::clone(&zone)));
+        self.retired.retain(|old| Arc::strong_count(old) > 1);
+        zone
+    }
 }

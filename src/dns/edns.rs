@@ -1,0 +1,164 @@
+//! EDNS(0): what the OPT record of a query asks for, and the OPT record of the reply (RFC 6891).
+
+use std::net::IpAddr;
+
+use domain::base::Serial;
+use domain::base::iana::{ExtendedErrorCode, OptRcode, OptionCode, Rtype};
+use domain::base::opt::cookie::{ClientCookie, ServerCookie, StandardServerCookie};
+
+use super::answer::{Context, MAX_UDP, Transport};
+use super::query::Record;
+use super::reply::Reply;
+
+/// The length of an OPT record without options: root, type, class, TTL and RDLENGTH.
+const OPT: usize = 11;
+
+/// The length of a cookie option in a reply: code, length, client cookie, and a server cookie of RFC 9018.
+const COOKIE: usize = 4 + 8 + 16;
+
+/// What the OPT record of a query says. Options that this server does not know (Client Subnet among them) are ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edns {
+    /// The largest reply over UDP that the client takes.
+    pub size: u16,
+    /// The version; this server knows 0.
+    pub version: u8,
+    /// DNSSEC OK: echoed, without other effect.
+    pub dnssec_ok: bool,
+    /// The client's half of the COOKIE option (RFC 7873), well-formed.
+    pub client_cookie: Option<[u8; 8]>,
+    /// Asks for NSID (RFC 5001).
+    pub nsid: bool,
+    /// Asks for the TCP idle time (RFC 7828).
+    pub keepalive: bool,
+}
+
+impl Edns {
+    /// Parses an OPT record, and says whether all of it is well-formed.
+    pub fn parse(record: &Record<'_>) -> (Self, bool) {
+        let [size_high, size_low, _, version, flags, _] = record.class_and_ttl;
+        let mut edns = Self {
+            size: u16::from_be_bytes([size_high, size_low]),
+            version,
+            dnssec_ok: flags & 0x80 != 0,
+            client_cookie: None,
+            nsid: false,
+            keepalive: false,
+        };
+        let well_formed = edns.parse_options(record.rdata).is_some() && record.at_root;
+        (edns, well_formed)
+    }
+
+    fn parse_options(&mut self, mut rdata: &[u8]) -> Option<()> {
+        while !rdata.is_empty() {
+            let ([c0, c1, l0, l1], rest) = rdata.split_first_chunk::<4>()?;
+            let (option, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*l0, *l1])))?;
+            match OptionCode::from_int(u16::from_be_bytes([*c0, *c1])) {
+                // Only the first COOKIE option counts (RFC 7873, section 5.2).
+                OptionCode::COOKIE if self.client_cookie.is_none() => {
+                    if !matches!(option.len(), 8 | 16..=40) {
+                        return None;
+                    }
+                    self.client_cookie = option.first_chunk().copied();
+                }
+                OptionCode::NSID => self.nsid = true,
+                OptionCode::TCP_KEEPALIVE => self.keepalive = true,
+                _ => {}
+            }
+            rdata = rest;
+        }
+        Some(())
+    }
+}
+
+/// The OPT record of a reply.
+#[derive(Debug)]
+pub struct OptReply<'a> {
+    dnssec_ok: bool,
+    rcode: OptRcode,
+    error: Option<ExtendedErrorCode>,
+    cookie: Option<([u8; 8], ServerCookie)>,
+    nsid: Option<&'a [u8]>,
+    /// In units of 100 ms.
+    keepalive: Option<u16>,
+}
+
+impl<'a> OptReply<'a> {
+    /// What to say to a query with EDNS: only what it asked for, and the extended error (RFC 8914).
+    pub fn new(query: &Edns, rcode: OptRcode, error: Option<ExtendedErrorCode>, context: &Context<'a>) -> Self {
+        let cookie = query.client_cookie.zip(context.config.cookie_secrets.first());
+        Self {
+            dnssec_ok: query.dnssec_ok,
+            rcode,
+            error,
+            cookie: cookie.map(|(client, secret)| (client, server_cookie(client, context.client, context.now, secret))),
+            nsid: context.config.server_id.as_deref().map(str::as_bytes).filter(|_| query.nsid),
+            keepalive: match context.transport {
+                Transport::Tcp { idle } if query.keepalive => {
+                    Some((idle.as_millis() / 100).try_into().unwrap_or(u16::MAX))
+                }
+                _ => None, // over UDP the option must be ignored (RFC 7828, section 3.2.1)
+            },
+        }
+    }
+
+    /// The record's length in octets.
+    pub fn len(&self) -> usize {
+        OPT + self.options_len()
+    }
+
+    fn options_len(&self) -> usize {
+        self.error.map_or(0, |_| 6)
+            + self.cookie.as_ref().map_or(0, |_| COOKIE)
+            + self.nsid.map_or(0, |id| 4 + id.len())
+            + self.keepalive.map_or(0, |_| 6)
+    }
+
+    /// Appends the record.
+    pub fn write(&self, reply: &mut Reply<'_>) {
+        let [type_high, type_low] = Rtype::OPT.to_int().to_be_bytes();
+        let [size_high, size_low] = (MAX_UDP as u16).to_be_bytes();
+        let flags = u8::from(self.dnssec_ok) << 7;
+        let [length_high, length_low] = (self.options_len() as u16).to_be_bytes();
+        reply.put(&[
+            0,
+            type_high,
+            type_low,
+            size_high,
+            size_low,
+            self.rcode.ext(),
+            0,
+            flags,
+            0,
+            length_high,
+            length_low,
+        ]);
+        if let Some(error) = self.error {
+            put_option(reply, OptionCode::EXTENDED_ERROR, &error.to_int().to_be_bytes(), &[]);
+        }
+        if let Some((client, server)) = &self.cookie {
+            put_option(reply, OptionCode::COOKIE, client, server.as_ref());
+        }
+        if let Some(id) = self.nsid {
+            put_option(reply, OptionCode::NSID, id, &[]);
+        }
+        if let Some(tenths) = self.keepalive {
+            put_option(reply, OptionCode::TCP_KEEPALIVE, &tenths.to_be_bytes(), &[]);
+        }
+    }
+}
+
+/// An option whose content is `first` and then `second`.
+fn put_option(reply: &mut Reply<'_>, code: OptionCode, first: &[u8], second: &[u8]) {
+    let [c0, c1] = code.to_int().to_be_bytes();
+    let [l0, l1] = ((first.len() + second.len()) as u16).to_be_bytes();
+    reply.put(&[c0, c1, l0, l1]);
+    reply.put(first);
+    reply.put(second);
+}
+
+/// A server cookie that every server with the same secret makes and believes (RFC 9018). A fresh one is made for each
+/// reply: clients keep the newest.
+fn server_cookie(client: [u8; 8], address: IpAddr, now: u32, secret: &[u8; 16]) -> ServerCookie {
+    StandardServerCookie::calculate(ClientCookie::from_octets(client), Serial(now), address, secret).into()
+}

@@ -1,0 +1,194 @@
+//! A packet in, a [`Query`] out: its header, its question, its EDNS options, and whether something is wrong with it.
+//!
+//! Parsing never fails as a whole: the more of a bad message that can be understood, the better the reply to it.
+
+use domain::base::iana::{Class, Rtype};
+
+use super::edns::Edns;
+
+/// The length of a header (RFC 1035, section 4.1.1).
+pub const HEADER: usize = 12;
+
+/// The longest name in octets (RFC 1035, section 3.1).
+const MAX_NAME: usize = 255;
+
+/// A message that may be answered.
+#[derive(Debug)]
+pub struct Query<'q> {
+    /// The header as received.
+    pub header: [u8; HEADER],
+    /// The number of questions that the header announces.
+    pub qdcount: u16,
+    /// The question, if it is well-formed and the only one.
+    pub question: Option<Question<'q>>,
+    /// The OPT record, the first if there are several.
+    pub edns: Option<Edns>,
+    /// Something is malformed.
+    pub malformed: bool,
+}
+
+/// A question.
+#[derive(Debug)]
+pub struct Question<'q> {
+    /// As received: name, type and class.
+    pub wire: &'q [u8],
+    /// The type.
+    pub rtype: Rtype,
+    /// The class.
+    pub class: Class,
+}
+
+impl<'q> Question<'q> {
+    /// The name as received.
+    pub fn name(&self) -> &'q [u8] {
+        self.wire.get(..self.wire.len().saturating_sub(4)).unwrap_or_default()
+    }
+}
+
+/// A name in lower case, on the stack.
+#[derive(Debug)]
+pub struct Lowercase {
+    bytes: [u8; MAX_NAME],
+    len: usize,
+}
+
+impl Lowercase {
+    /// Lower-cases a name in wire format (RFC 4343). Lengths of labels are below 64 and so no letters.
+    pub fn new(name: &[u8]) -> Self {
+        let mut bytes = [0; MAX_NAME];
+        let len = name.len().min(MAX_NAME);
+        if let (Some(target), Some(name)) = (bytes.get_mut(..len), name.get(..len)) {
+            target.copy_from_slice(name);
+            target.make_ascii_lowercase();
+        }
+        Self { bytes, len }
+    }
+
+    /// The name.
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl<'q> Query<'q> {
+    /// Parses a message. `None` if it must not be answered at all: it is shorter than a header, or is a response itself.
+    pub fn parse(message: &'q [u8]) -> Option<Self> {
+        let header = *message.first_chunk::<HEADER>()?;
+        if header[2] & 0x80 != 0 {
+            return None;
+        }
+        let qdcount = u16::from_be_bytes([header[4], header[5]]);
+        let mut query = Self { header, qdcount, question: None, edns: None, malformed: true };
+        if query.parse_sections(message).is_some() {
+            query.malformed = false;
+        }
+        if qdcount != 1 {
+            query.question = None;
+        }
+        Some(query)
+    }
+
+    /// Walks over all records. `None` where something is malformed: then nothing behind it can be found.
+    fn parse_sections(&mut self, message: &'q [u8]) -> Option<()> {
+        let [_, _, _, _, _, _, an_high, an_low, ns_high, ns_low, ar_high, ar_low] = self.header;
+        let mut at = HEADER;
+        for _ in 0..self.qdcount {
+            let question = question(message, at)?;
+            at += question.wire.len();
+            self.question = Some(question);
+        }
+        for _ in 0..u32::from(u16::from_be_bytes([an_high, an_low])) + u32::from(u16::from_be_bytes([ns_high, ns_low]))
+        {
+            let record = Record::parse(message, at)?;
+            if record.rtype == Rtype::OPT {
+                return None;
+            }
+            at = record.end;
+        }
+        for _ in 0..u16::from_be_bytes([ar_high, ar_low]) {
+            let record = Record::parse(message, at)?;
+            at = record.end;
+            if record.rtype == Rtype::OPT {
+                if self.edns.is_some() {
+                    return None;
+                }
+                let (edns, well_formed) = Edns::parse(&record);
+                self.edns = Some(edns);
+                if !well_formed {
+                    return None;
+                }
+            }
+        }
+        (at == message.len()).then_some(())
+    }
+}
+
+/// The question at `at`. Its name cannot be compressed: there is nothing in front of it but the header.
+fn question(message: &[u8], at: usize) -> Option<Question<'_>> {
+    let mut end = at;
+    loop {
+        match *message.get(end)? {
+            0 => break,
+            length @ 1..=63 => end += 1 + usize::from(length),
+            _ => return None,
+        }
+    }
+    end += 1;
+    if end - at > MAX_NAME {
+        return None;
+    }
+    let [t0, t1, c0, c1] = *message.get(end..)?.first_chunk::<4>()?;
+    Some(Question {
+        wire: message.get(at..end + 4)?,
+        rtype: Rtype::from_int(u16::from_be_bytes([t0, t1])),
+        class: Class::from_int(u16::from_be_bytes([c0, c1])),
+    })
+}
+
+/// A resource record, as far as this server cares for those of a query.
+#[derive(Debug)]
+pub struct Record<'q> {
+    /// Whether its owner is the root.
+    pub at_root: bool,
+    /// Its type.
+    pub rtype: Rtype,
+    /// Class and TTL as they stand in the message: an OPT record has other things there.
+    pub class_and_ttl: [u8; 6],
+    /// Its RDATA.
+    pub rdata: &'q [u8],
+    /// Where the next record starts.
+    end: usize,
+}
+
+impl<'q> Record<'q> {
+    fn parse(message: &'q [u8], at: usize) -> Option<Self> {
+        let owner_end = skip_name(message, at)?;
+        let [t0, t1, class_and_ttl @ .., l0, l1] = *message.get(owner_end..)?.first_chunk::<10>()?;
+        let start = owner_end + 10;
+        let end = start + usize::from(u16::from_be_bytes([l0, l1]));
+        Some(Self {
+            at_root: owner_end == at + 1,
+            rtype: Rtype::from_int(u16::from_be_bytes([t0, t1])),
+            class_and_ttl,
+            rdata: message.get(start..end)?,
+            end,
+        })
+    }
+}
+
+/// Where the name at `at` ends. A compression pointer may point backwards only, and not into the header; where to does
+/// not matter to this server.
+fn skip_name(message: &[u8], at: usize) -> Option<usize> {
+    let mut end = at;
+    loop {
+        match *message.get(end)? {
+            0 => return (end + 1 - at <= MAX_NAME).then_some(end + 1),
+            length @ 1..=63 => end += 1 + usize::from(length),
+            high @ 0xC0..=0xFF => {
+                let target = usize::from(u16::from_be_bytes([high & 0x3F, *message.get(end + 1)?]));
+                return (HEADER..at).contains(&target).then_some(end + 2);
+            }
+            _ => return None,
+        }
+    }
+}

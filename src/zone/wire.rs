@@ -1,0 +1,254 @@
+//! Records, encoded once when the zone changes and copied for each query.
+//!
+//! In: names, addresses, TTLs. Out: bytes that fit behind any question that asks for them. Every owner name is a
+//! compression pointer into the question (RFC 1035, section 4.1.4), so nothing here depends on the case in which a
+//! client wrote it. Encoding is ours, not a message builder's: a builder compresses against whatever stands in its
+//! message, and these records are put behind questions of every length and start at any record.
+
+use std::net::IpAddr;
+
+use domain::base::iana::{Class, Rtype};
+use domain::base::{Name, Ttl};
+
+/// Where the question name starts in a message: behind the header (RFC 1035, section 4.1.1).
+pub const QUESTION: u16 = 12;
+
+/// The two highest bits of a compression pointer.
+const POINTER: u16 = 0xC000;
+
+/// A or AAAA records of the question name. All have one length, so that a reply can start with any of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RRset {
+    bytes: Box<[u8]>,
+    record_len: usize,
+    count: usize,
+}
+
+impl RRset {
+    /// Encodes addresses of one family.
+    pub fn new<A: Into<IpAddr>>(ttl: Ttl, addresses: impl ExactSizeIterator<Item = A>) -> Self {
+        let count = addresses.len();
+        if count == 0 {
+            return Self::default();
+        }
+        let mut bytes = Vec::with_capacity(count * 28);
+        for address in addresses {
+            bytes.extend((POINTER | QUESTION).to_be_bytes());
+            push_address(&mut bytes, ttl, address.into());
+        }
+        Self { record_len: bytes.len() / count, count, bytes: bytes.into() }
+    }
+
+    /// Whether there is no record: the type does not exist at this name.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The number of records.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The length of one record in octets.
+    pub fn record_len(&self) -> usize {
+        self.record_len
+    }
+
+    /// All records, from the one that `rotation` points at to the end, and then from the start up to it.
+    pub fn rotated(&self, rotation: u32) -> (&[u8], &[u8]) {
+        let first = (rotation as usize).checked_rem(self.count).unwrap_or(0);
+        let (head, tail) = self.bytes.split_at_checked(first * self.record_len).unwrap_or_default();
+        (tail, head)
+    }
+}
+
+/// A record whose names end in compression pointers to labels of the apex, which itself is the end of the question
+/// name. Where that is depends on the question, so the pointers are filled in when the record is copied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApexRecord {
+    bytes: Box<[u8]>,
+    pointers: Box<[ApexPointer]>,
+}
+
+/// A compression pointer in an [`ApexRecord`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ApexPointer {
+    /// Where it stands in the record.
+    at: usize,
+    /// The octet of the apex that it points to.
+    to: u16,
+}
+
+impl ApexRecord {
+    /// The length in octets.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Writes the record to the start of `target`, for a question whose name has the apex `apex_at` octets behind the
+    /// start of the message. Writes nothing if there isn't room.
+    pub fn write(&self, target: &mut [u8], apex_at: u16) {
+        let Some(target) = target.get_mut(..self.bytes.len()) else { return };
+        target.copy_from_slice(&self.bytes);
+        for pointer in &self.pointers {
+            if let Some(place) = target.get_mut(pointer.at..pointer.at + 2) {
+                place.copy_from_slice(&(POINTER | (apex_at + pointer.to)).to_be_bytes());
+            }
+        }
+    }
+}
+
+/// Encodes one [`ApexRecord`].
+struct Encoder<'a> {
+    apex: &'a [u8],
+    bytes: Vec<u8>,
+    pointers: Vec<ApexPointer>,
+}
+
+impl<'a> Encoder<'a> {
+    fn new(apex: &'a Name<Vec<u8>>, owner: &Name<Vec<u8>>) -> Self {
+        let mut encoder = Self { apex: apex.as_slice(), bytes: Vec::new(), pointers: Vec::new() };
+        encoder.name(owner);
+        encoder
+    }
+
+    /// A name, cut short at the first label from which on it is equal to a part of the apex.
+    fn name(&mut self, name: &Name<Vec<u8>>) {
+        let mut rest = name.as_slice();
+        while let Some(length @ 1..) = rest.first().copied() {
+            if let Some(to) = suffix_at(self.apex, rest) {
+                self.pointers.push(ApexPointer { at: self.bytes.len(), to });
+                self.bytes.extend(POINTER.to_be_bytes());
+                return;
+            }
+            let (label, tail) = rest.split_at_checked(1 + usize::from(length)).unwrap_or((rest, &[]));
+            self.bytes.extend(label);
+            rest = tail;
+        }
+        self.bytes.push(0);
+    }
+
+    /// Type, class, TTL, and the RDATA with its length in front.
+    fn rdata(mut self, rtype: Rtype, ttl: Ttl, write: impl FnOnce(&mut Self)) -> ApexRecord {
+        push_fixed(&mut self.bytes, rtype, ttl);
+        let at = self.bytes.len();
+        self.bytes.extend([0, 0]);
+        write(&mut self);
+        let length = u16::try_from(self.bytes.len() - at - 2).unwrap_or(u16::MAX);
+        if let Some(place) = self.bytes.get_mut(at..at + 2) {
+            place.copy_from_slice(&length.to_be_bytes());
+        }
+        ApexRecord { bytes: self.bytes.into(), pointers: self.pointers.into() }
+    }
+}
+
+/// The SOA record of the apex (RFC 1035, section 3.3.13).
+pub fn soa(config: &super::ZoneConfig, serial: u32, ttl: Ttl) -> ApexRecord {
+    let soa = &config.soa;
+    Encoder::new(&config.apex, &config.apex).rdata(Rtype::SOA, ttl, |rdata| {
+        if let Some(primary) = config.servers.first() {
+            rdata.name(&primary.name);
+        }
+        rdata.name(&soa.mailbox);
+        for number in
+            [serial, soa.refresh.as_secs(), soa.retry.as_secs(), soa.expire.as_secs(), soa.negative_ttl.as_secs()]
+        {
+            rdata.bytes.extend(number.to_be_bytes());
+        }
+    })
+}
+
+/// An NS record of the apex.
+pub fn ns(config: &super::ZoneConfig, server: &Name<Vec<u8>>) -> ApexRecord {
+    Encoder::new(&config.apex, &config.apex).rdata(Rtype::NS, config.ttl, |rdata| rdata.name(server))
+}
+
+/// An address of a name server, for the additional section.
+pub fn glue(config: &super::ZoneConfig, server: &Name<Vec<u8>>, address: IpAddr) -> ApexRecord {
+    let mut record = Encoder::new(&config.apex, server);
+    push_address(&mut record.bytes, config.ttl, address);
+    ApexRecord { bytes: record.bytes.into(), pointers: record.pointers.into() }
+}
+
+/// The answer to type ANY (RFC 8482, section 4.2), behind any question.
+pub fn hinfo(ttl: Ttl) -> Box<[u8]> {
+    let mut bytes = (POINTER | QUESTION).to_be_bytes().to_vec();
+    push_fixed(&mut bytes, Rtype::HINFO, ttl);
+    bytes.extend(*b"\x00\x09\x07RFC8482\x00");
+    bytes.into()
+}
+
+/// Where in `apex` the labels of `suffix` start, if they end it.
+fn suffix_at(apex: &[u8], suffix: &[u8]) -> Option<u16> {
+    let at = apex.len().checked_sub(suffix.len())?;
+    let mut start = 0;
+    while start < at {
+        start += 1 + usize::from(*apex.get(start)?);
+    }
+    (start == at && apex.get(at..)?.eq_ignore_ascii_case(suffix)).then(|| u16::try_from(at).ok())?
+}
+
+/// Type, class IN and TTL.
+fn push_fixed(bytes: &mut Vec<u8>, rtype: Rtype, ttl: Ttl) {
+    bytes.extend(rtype.to_int().to_be_bytes());
+    bytes.extend(Class::IN.to_int().to_be_bytes());
+    bytes.extend(ttl.as_secs().to_be_bytes());
+}
+
+/// An A or AAAA record without its owner.
+fn push_address(bytes: &mut Vec<u8>, ttl: Ttl, address: IpAddr) {
+    match address {
+        IpAddr::V4(v4) => {
+            push_fixed(bytes, Rtype::A, ttl);
+            bytes.extend([0, 4]);
+            bytes.extend(v4.octets());
+        }
+        IpAddr::V6(v6) => {
+            push_fixed(bytes, Rtype::AAAA, ttl);
+            bytes.extend([0, 16]);
+            bytes.extend(v6.octets());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use super::*;
+
+    fn name(text: &str) -> Name<Vec<u8>> {
+        Name::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_suffix_is_found_at_label_boundaries_only() {
+        let apex = name("lb.example.test");
+        for (suffix, at) in [
+            ("lb.example.test", Some(0)),
+            ("example.test", Some(3)),
+            ("test", Some(11)),
+            ("b.example.test", None),
+            ("est", None),
+            ("lb.example.com", None),
+            ("a.lb.example.test", None),
+        ] {
+            assert_eq!(suffix_at(apex.as_slice(), name(suffix).as_slice()), at, "{suffix}");
+        }
+    }
+
+    #[test]
+    fn rotation_starts_at_each_record_in_turn_and_keeps_all() {
+        let addresses: Vec<IpAddr> = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|a| a.parse().unwrap()).to_vec();
+        let rrset = RRset::new(Ttl::from_secs(30), addresses.into_iter());
+        let last_octets = |rotation| {
+            let (tail, head) = rrset.rotated(rotation);
+            [tail, head].concat().chunks(rrset.record_len()).map(|record| record[15]).collect::<Vec<_>>()
+        };
+        assert_eq!(last_octets(0), [1, 2, 3]);
+        assert_eq!(last_octets(1), [2, 3, 1]);
+        assert_eq!(last_octets(2), [3, 1, 2]);
+        assert_eq!(last_octets(u32::MAX), last_octets(u32::MAX % 3));
+        assert_eq!(RRset::default().rotated(7), (&[][..], &[][..]));
+    }
+}
