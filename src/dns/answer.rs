@@ -293,3 +293,6 @@ fn write_header(reply: &mut Reply<'_>, query: &Query<'_>, verdict: &Verdict<'_>,
         *place = header;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 //! query comes.
 
 mod build;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod lookup;
 mod names;
 pub mod published;
