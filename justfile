@@ -1,0 +1,61 @@
+# The tasks of this repository. `just` alone lists them.
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+_list:
+    @just --list --unsorted
+
+# Everything that a change must pass; .ci/run runs exactly this on a fresh machine, and fuzzes.
+check: fmt clippy doc deny test
+
+# The code is formatted
+fmt:
+    cargo fmt --check
+
+# Lints, also of tests, benches and examples
+clippy:
+    cargo clippy --all-targets -- -D warnings
+
+# The documentation builds, private items too, and its links lead somewhere
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+
+# Dependencies: licences, bans, sources, and advisories where their database can be had
+deny:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo deny check licenses bans sources
+    if timeout 60 cargo deny fetch db > /dev/null 2>&1; then
+      cargo deny check --disable-fetch advisories
+    elif compgen -G "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs/*/.git" > /dev/null; then
+      echo "advisories: checked against the database of an earlier day, since github.com cannot be reached"
+      cargo deny --offline check advisories
+    else
+      echo "advisories: NOT CHECKED, since the database is not here and github.com cannot be reached"
+    fi
+
+# The tests. With KUBEBUILDER_ASSETS (see `just assets`) also those against a real API server.
+test *ARGS:
+    cargo test {{ ARGS }}
+
+# Benchmarks of single functions: lookup and reply, zone building, decoding
+bench *ARGS:
+    cargo bench {{ ARGS }}
+
+# CPU time per query beside gdnsd, NSD and Knot
+race *ARGS:
+    benches/race.sh {{ ARGS }}
+
+# Fuzz each target for SECONDS (or only the TARGETS named); needs a nightly toolchain and cargo-fuzz
+fuzz SECONDS="60" *TARGETS="":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    targets="{{ TARGETS }}"
+    for target in ${targets:-$(cargo +nightly fuzz list)}; do
+      found=fuzz/target/corpus/$target seeds=fuzz/corpus/$target # what it finds stays out of the seeds
+      mkdir -p "$found" "$seeds"
+      cargo +nightly fuzz run "$target" "$found" "$seeds" -- -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=2048
+    done
+
+# Build kube-apiserver and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)
+assets:
+    @bash .ci/kube-assets.sh
