@@ -50,7 +50,8 @@ fuzz SECONDS="60" *TARGETS="":
     #!/usr/bin/env bash
     set -euo pipefail
     targets="{{ TARGETS }}"
-    for target in ${targets:-$(cargo +nightly fuzz list)}; do
+    [ -n "$targets" ] || targets=$(cargo +nightly fuzz list)
+    for target in $targets; do
       found=fuzz/target/corpus/$target seeds=fuzz/corpus/$target # what it finds stays out of the seeds
       mkdir -p "$found" "$seeds"
       cargo +nightly fuzz run "$target" "$found" "$seeds" -- -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=2048
