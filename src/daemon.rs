@@ -1,1 +1,147 @@
 //! The composition root: it alone knows everybody. It binds, starts the threads, waits, and stops them in order.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::{bounded, select};
+
+use crate::cluster::Cluster;
+use crate::config::Config;
+use crate::dns::answer::{AnswerConfig, answer};
+use crate::dns::counters::{TcpCounters, UdpCounters};
+use crate::dns::listen::{BindError, Listeners};
+use crate::dns::{tcp, udp};
+use crate::kube;
+use crate::publisher::Publisher;
+use crate::signals::Signals;
+use crate::thread::{Ended, Threads};
+use crate::zone::Published;
+
+/// How many events may wait for the publisher. A source that is faster waits itself, so that a storm of events costs
+/// time and not memory.
+const EVENTS: usize = 1024;
+
+/// Why the daemon could not start, or had to end.
+#[derive(Debug)]
+pub enum Error {
+    /// An address cannot be listened on.
+    Bind(BindError),
+    /// The cluster's objects cannot be had: a wrong kubeconfig or cluster file.
+    Source(kube::Error),
+    /// The system refuses a thread, a signal handler or an epoll set.
+    System {
+        /// What for.
+        what: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A thread ended that should not.
+    ThreadEnded(Ended),
+}
+
+/// Serves DNS until a signal says that it is enough.
+///
+/// # Errors
+/// It cannot start, or a thread died.
+pub fn run(config: Config) -> Result<(), Error> {
+    let started = Instant::now();
+    let signals = Signals::start().map_err(system("signal handlers"))?;
+    let listeners = Listeners::bind(&config.listen).map_err(Error::Bind)?;
+    let mut threads = Threads::default();
+    let published = Arc::new(Published::default());
+    let (events_in, events) = bounded(EVENTS);
+
+    log::info!("k8s-node-dns {} serves {} on {}", env!("CARGO_PKG_VERSION"), config.zone.apex, Addresses(&listeners));
+    let stop = threads.stop();
+    let services_watched = config.annotations.service.is_some();
+    let publisher = Publisher::new(config.zone, Cluster::new(services_watched), Arc::clone(&published));
+    threads.spawn("publisher", move || publisher.run(&events, &stop)).map_err(system("the publisher's thread"))?;
+    serve_dns(&mut threads, listeners, &published, Arc::new(config.answer))?;
+    let source = kube::spawn(config.source, config.annotations, events_in, &mut threads).map_err(Error::Source)?;
+    log::info!("the cluster is {}", source.describe());
+
+    let ended = threads.ended();
+    let result = select! {
+        recv(signals.received()) -> signal => {
+            let name = signal.map_or("the end of the signal thread", crate::signals::Signal::name);
+            log::info!("stopping upon {name}, after {} s", started.elapsed().as_secs());
+            Ok(())
+        }
+        recv(ended) -> ended => ended.map_or(Ok(()), |ended| Err(Error::ThreadEnded(ended))),
+    };
+    source.shutdown();
+    threads.stop_and_join();
+    if result.is_ok() {
+        log::info!("stopped");
+    }
+    result
+}
+
+/// Starts the UDP workers and the TCP server.
+fn serve_dns(
+    threads: &mut Threads,
+    listeners: Listeners,
+    published: &Arc<Published>,
+    config: Arc<AnswerConfig>,
+) -> Result<(), Error> {
+    for (i, sockets) in listeners.udp.into_iter().enumerate() {
+        let worker = udp::Worker {
+            sockets,
+            published: Arc::clone(published),
+            config: Arc::clone(&config),
+            counters: Arc::new(UdpCounters::default()),
+            answer,
+        };
+        let stop = threads.stop();
+        threads.spawn(&format!("udp-{i}"), move || worker.run(&stop)).map_err(system("a UDP worker"))?;
+    }
+    let counters = Arc::new(TcpCounters::default());
+    let limits = tcp::Limits::default();
+    let server = tcp::Server::new(listeners.tcp, Arc::clone(published), config, counters, limits, answer)
+        .map_err(system("the TCP server"))?;
+    let stop = threads.stop();
+    threads.spawn("tcp", move || server.run(&stop)).map_err(system("the TCP server's thread"))
+}
+
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::System { what, source }
+}
+
+/// The addresses that are listened on, as text.
+struct Addresses<'a>(&'a Listeners);
+
+impl fmt::Display for Addresses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, address) in self.0.local_addrs().iter().enumerate() {
+            write!(f, "{}{address}", if i == 0 { "" } else { ", " })?;
+        }
+        write!(f, " over UDP and TCP")
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind(error) => Some(error),
+            Self::Source(error) => Some(error),
+            Self::System { source, .. } => Some(source),
+            Self::ThreadEnded(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind(error) => error.fmt(f),
+            Self::Source(error) => error.fmt(f),
+            Self::System { what, source } => write!(f, "the system refuses {what}: {source}"),
+            Self::ThreadEnded(Ended { thread, panicked }) => {
+                let how = if *panicked { "panicked" } else { "ended without being told to" };
+                write!(f, "thread {thread} {how}: ending, so that whoever started this daemon starts it again")
+            }
+        }
+    }
+}

@@ -1,4 +1,50 @@
-//! The map. To be written when the house stands.
+//! DNS that follows the nodes of a Kubernetes cluster: the map of the house.
+//!
+//! The API server's nodes, Services and EndpointSlices come in on one side; DNS replies go out on the other. Data flows
+//! one way, and each stage knows only what comes into it:
+//!
+//! ```text
+//! API server --HTTP--> kube --WatchEvent--> cluster --Cluster--> zone --Arc<Zone>--> RwLock --> dns --> replies
+//! (or a file)          a thread a kind      \_____ publisher: one thread, the only writer ____/  a thread a core for
+//!                                                                                                UDP, one for TCP
+//! ```
+//!
+//! - [`kube`] finds the API and its credentials, lists and watches, and decodes the few fields that count. It alone
+//!   knows HTTP, TLS and JSON. A file can stand in for the API.
+//! - [`cluster`] folds events into areas, Services and their addresses. Whether a node counts is decided in one pure
+//!   function, whose verdict carries its reason.
+//! - [`zone`] is a pure function of configuration and cluster: the complete records of each name, encoded, and a lookup.
+//! - [`publisher`] owns the cluster, builds zones from it and publishes them.
+//! - [`dns`] answers: one pure function from query, zone and context to reply, and two ways to carry packets.
+//! - [`daemon`] is the composition root: it alone knows everybody. [`config`] makes each consumer's part of the
+//!   configuration from what [`cli`] has parsed.
+//! - [`thread`], [`signals`] and [`logger`] are leaves: they import nothing of ours.
+//!
+//! `tests/layers.rs` holds the arrows to this.
+//!
+//! # What always holds
+//!
+//! - DNS threads never wait for Kubernetes, for a lock held during a build, for a line of the log or for another client.
+//!   They take the zone's lock once a batch, for as long as it takes to copy a pointer.
+//! - A published zone is immutable. An update is a new `Arc<Zone>`, built off the lock, that shares every name that did
+//!   not change. The old one is freed by the publisher, not by a DNS thread.
+//! - The daemon is ready exactly when a zone has been published; there is no second flag that could disagree. One is
+//!   published once nodes are listed, and Services and EndpointSlices are listed, refused, or have failed for 5 s.
+//! - Nothing is answered NXDOMAIN for want of knowledge: before that, and for names that only a kind which is not listed
+//!   yet could tell, the answer is SERVFAIL.
+//! - Losing the API never empties the zone: the last good one is served until there is a newer one.
+//! - A list replaces a kind's state in one step; nobody sees half a list.
+//! - A query allocates nothing, formats nothing and logs nothing, and its cost does not depend on the number of nodes.
+//!
+//! # What is absent on purpose
+//!
+//! - An asynchronous runtime, a Kubernetes client library and generated API types: three streams and a handful of fields
+//!   need threads that block, and structs of a page.
+//! - A message builder on the way of a reply: records are encoded when the zone changes and copied when they are asked
+//!   for. The `domain` crate checks every reply in the tests.
+//! - Timers that collect changes: the first event of a quiet period is published at once, and those that come during a
+//!   build go into the next one.
+//! - Anything written to the cluster.
 
 pub mod cli;
 pub mod cluster;
