@@ -1,2 +1,77 @@
-//! Arguments in, exit status out.
-fn main() {}
+//! Arguments in, exit status out: 0 for an end in order, 2 for a wrong command line, 1 for everything else.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use k8s_node_dns::cli::{self, Command};
+use k8s_node_dns::config::{self, Config};
+use k8s_node_dns::{daemon, logger};
+
+fn main() -> ExitCode {
+    let Err(failure) = run() else { return ExitCode::SUCCESS };
+    // Exhaustive on purpose: who adds an error says here how it ends.
+    let (status, hint) = match &failure {
+        Failure::Arguments(_) => (2, true),
+        Failure::Config(config::Error::Random(_)) => (1, false),
+        Failure::Config(
+            config::Error::Missing(_)
+            | config::Error::WrongValue(_)
+            | config::Error::TwoSources
+            | config::Error::Cookies(_),
+        ) => (2, true),
+        Failure::Logger(_) | Failure::Daemon(_) => (1, false),
+    };
+    match &failure {
+        // The log is running: a reader of its lines, JSON perhaps, should find the last word there too.
+        Failure::Daemon(error) => log::error!("{error}"),
+        _ => logger::last_word(&format!("k8s-node-dns: {failure}")),
+    }
+    if hint {
+        logger::last_word("k8s-node-dns --help lists all flags");
+    }
+    ExitCode::from(status)
+}
+
+fn run() -> Result<(), Failure> {
+    let command = cli::parse(std::env::args_os().skip(1), |name| std::env::var_os(name)).map_err(Failure::Arguments)?;
+    match command {
+        Command::Summary => print(&cli::summary()),
+        Command::Help => print(&cli::help()),
+        Command::Version => print(&cli::version()),
+        Command::Run(arguments) => {
+            let config = Config::new(arguments).map_err(Failure::Config)?;
+            logger::start(config.log).map_err(Failure::Logger)?;
+            for warning in &config.warnings {
+                log::warn!("{warning}");
+            }
+            daemon::run(config).map_err(Failure::Daemon)?;
+        }
+    }
+    Ok(())
+}
+
+/// Unlike `print!`, does not mind a reader that has gone, as `--help | head -1` has.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Why the process ends.
+enum Failure {
+    Arguments(cli::Error),
+    Config(config::Error),
+    Logger(log::SetLoggerError),
+    Daemon(daemon::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arguments(error) => error.fmt(f),
+            Self::Config(error) => error.fmt(f),
+            Self::Logger(error) => error.fmt(f),
+            Self::Daemon(error) => error.fmt(f),
+        }
+    }
+}

@@ -1,1 +1,120 @@
-//! To come.
+//! Signals of the system in, [`Signal`]s on a channel out.
+//!
+//! Handlers are installed whatever the defaults are: Linux gives PID 1, which the daemon is in a container, no default
+//! for SIGTERM.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::{Builder, JoinHandle};
+
+use crossbeam_channel::{Receiver, unbounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals as Arriving};
+use signal_hook::{SigId, flag, low_level};
+
+/// A signal that the daemon does something about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM: stop in order, says the kubelet or systemd.
+    Terminate,
+    /// SIGINT: stop in order, says somebody at the keyboard.
+    Interrupt,
+}
+
+impl Signal {
+    /// Those that end the daemon.
+    const ENDING: [i32; 2] = [SIGTERM, SIGINT];
+
+    fn from_number(number: i32) -> Option<Self> {
+        match number {
+            SIGTERM => Some(Self::Terminate),
+            SIGINT => Some(Self::Interrupt),
+            _ => None,
+        }
+    }
+
+    /// As `kill -l` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+        }
+    }
+}
+
+/// The exit status of a second signal: the daemon did not stop in order.
+const CUT_SHORT: i32 = 1;
+
+/// The thread that waits for signals. Dropping it ends the thread; what came before the drop stays on the channel.
+#[derive(Debug)]
+pub struct Signals {
+    received: Receiver<Signal>,
+    arriving: Handle,
+    shortcuts: Vec<SigId>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Signals {
+    /// Installs the handlers. From now on the first SIGTERM or SIGINT is only told, and the second ends the process at
+    /// once, by the handler itself, so that nothing that hangs can hinder it.
+    ///
+    /// # Errors
+    /// The system refuses a handler, a pipe or a thread.
+    pub fn start() -> io::Result<Self> {
+        let mut shortcuts = Vec::new();
+        let stopping = Arc::new(AtomicBool::new(false));
+        for signal in Signal::ENDING {
+            // In this order: what the first signal sets is looked at by the second.
+            shortcuts.push(flag::register_conditional_shutdown(signal, CUT_SHORT, Arc::clone(&stopping))?);
+            shortcuts.push(flag::register(signal, Arc::clone(&stopping))?);
+        }
+        let mut signals = Arriving::new(Signal::ENDING)?;
+        let arriving = signals.handle();
+        let (sender, received) = unbounded();
+        let thread = Builder::new().name("signals".to_owned()).spawn(move || {
+            for signal in signals.forever().filter_map(Signal::from_number) {
+                // Nobody listens any more: the daemon has ended.
+                if sender.send(signal).is_err() {
+                    break;
+                }
+            }
+        })?;
+        Ok(Self { received, arriving, shortcuts, thread: Some(thread) })
+    }
+
+    /// Where signals arrive. It is disconnected once the thread has ended.
+    pub fn received(&self) -> &Receiver<Signal> {
+        &self.received
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.arriving.close();
+        for shortcut in self.shortcuts.drain(..) {
+            low_level::unregister(shortcut);
+        }
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            log::error!("thread signals panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One test, since signals are the whole process's: two at a time would be a second signal for each other.
+    #[test]
+    fn signals_arrive_until_the_thread_is_ended() {
+        for (number, signal) in [(SIGTERM, Signal::Terminate), (SIGINT, Signal::Interrupt)] {
+            let signals = Signals::start().unwrap();
+            low_level::raise(number).unwrap();
+            assert_eq!(signals.received().recv(), Ok(signal));
+            let received = signals.received().clone();
+            drop(signals);
+            assert!(received.recv().is_err(), "the thread has ended");
+        }
+    }
+}

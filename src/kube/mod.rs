@@ -8,8 +8,23 @@ pub mod reflector;
 pub mod watch;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use objects::{EndpointSlice, Node, Object, Service};
+
+/// Where the objects come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An API server.
+    Api {
+        /// The kubeconfig, if the operator names one; else the usual places are tried.
+        kubeconfig: Option<PathBuf>,
+        /// The kubeconfig's context, if it is not the current one.
+        context: Option<String>,
+    },
+    /// A YAML or JSON file.
+    File(PathBuf),
+}
 
 /// A kind of object that the daemon watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
