@@ -87,7 +87,8 @@ pub fn markdown_table() -> String {
         let variable = flag.variable().map_or(String::new(), |variable| format!("`{variable}`"));
         let default = match flag.default {
             Default::Required => "required".to_owned(),
-            Default::None => String::new(),
+            Default::None if flag.value.is_none() => String::new(),
+            Default::None => "off".to_owned(),
             Default::Text(text) => format!("`{text}`"),
             Default::Described(words) => words.to_owned(),
         };
