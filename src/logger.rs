@@ -47,7 +47,8 @@ pub fn start(config: LogConfig) -> Result<(), SetLoggerError> {
     // The default hook writes several lines, and not in this format.
     std::panic::set_hook(Box::new(|panic| {
         let name = std::thread::current().name().unwrap_or("without a name").to_owned();
-        log::error!(target: OURS, "thread {name}: {panic}");
+        // "panicked at src/x.rs:1:2:", and the message in the next line.
+        log::error!(target: OURS, "thread {name} {}", panic.to_string().replacen(":\n", ": ", 1));
     }));
     Ok(())
 }

@@ -1,3 +1,5 @@
+//! Lines and variables in, text of the flags out; and what is made of the declarations.
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
