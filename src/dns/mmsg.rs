@@ -1,1 +1,392 @@
-//! To come.
+//! Datagrams in batches: `recvmmsg` fills a [`Batch`], the caller writes replies into it, `sendmmsg` sends them.
+//!
+//! A file of its own because it is the only one with unsafe code. No crate offers these calls with buffers that are
+//! allocated once, and a server whose work on a query is about a hundred nanoseconds notices anything less: libraries
+//! build their headers anew for each call. Here headers, addresses, control messages and buffers are laid out once and
+//! point at each other; per datagram a few words are written.
+//!
+//! The system calls are made directly: musl's `sendmmsg` is a loop around `sendmsg`, because its `msghdr` differs from
+//! the kernel's. The structures here are the kernel's own.
+#![expect(unsafe_code, reason = "system calls whose buffers outlive the call")]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::{NonNull, null_mut};
+
+use libc::{c_int, c_long, c_uint, iovec, sockaddr_in, sockaddr_in6};
+
+use super::answer::MAX_UDP;
+
+/// Datagrams in a batch at most. More gains nothing: the calls themselves are then a hundredth of what a datagram costs.
+pub const BATCH: usize = 64;
+
+/// The longest query that is read whole; of longer ones only the beginning is. No sensible query is as long.
+pub const MAX_QUERY: usize = 4096;
+
+/// The kernel's `struct user_msghdr`.
+#[repr(C)]
+struct Header {
+    name: *mut Address,
+    name_len: c_int,
+    parts: *mut iovec,
+    parts_len: usize,
+    control: *mut Control,
+    control_len: usize,
+    flags: c_uint,
+}
+
+/// The kernel's `struct mmsghdr`.
+#[repr(C)]
+struct Message {
+    header: Header,
+    len: c_uint,
+}
+
+const _: () = assert!(size_of::<Message>() == size_of::<libc::mmsghdr>());
+
+/// The client's address. Both begin with the family.
+#[repr(C)]
+#[derive(Clone, Copy)]
+union Address {
+    v4: sockaddr_in,
+    v6: sockaddr_in6,
+}
+
+/// A `cmsghdr` and the one control message that is ever asked for: `IP_PKTINFO` or `IPV6_PKTINFO`.
+#[repr(C)]
+struct Control {
+    len: usize,
+    level: c_int,
+    kind: c_int,
+    destination: Destination,
+}
+
+/// Which of our addresses a query came to; sent back, it is the address that the reply leaves from.
+#[repr(C)]
+#[derive(Clone, Copy)]
+union Destination {
+    v4: libc::in_pktinfo,
+    v6: libc::in6_pktinfo,
+}
+
+/// Everything of one datagram. What is touched for a usual one lies together; and slots are an odd number of cache
+/// lines apart: at a distance of a power of two all of them would compete for the same few lines of the cache.
+#[repr(C, align(64))]
+struct Slot {
+    reply: [u8; MAX_UDP],
+    address: Address,
+    control: Control,
+    query: [u8; MAX_QUERY],
+}
+
+const _: () = assert!((size_of::<Slot>() / 64) % 2 == 1);
+
+/// All memory of a batch. Zeroes are a valid value of each field.
+#[repr(C)]
+struct Memory {
+    incoming: [Message; BATCH],
+    outgoing: [Message; BATCH],
+    incoming_parts: [iovec; BATCH],
+    outgoing_parts: [iovec; BATCH],
+    slots: [Slot; BATCH],
+}
+
+/// Datagrams received together, and their replies.
+#[derive(Debug)]
+pub struct Batch {
+    /// Points into itself, so it never moves, and is only ever reached through this pointer: a Rust reference to the
+    /// whole would invalidate the pointers inside.
+    memory: NonNull<Memory>,
+    received: usize,
+    replies: usize,
+}
+
+/// A received datagram.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Its content, or the first [`MAX_QUERY`] bytes of it.
+    pub query: &'a [u8],
+    /// Who sent it; an IPv4-mapped address as IPv4.
+    pub client: IpAddr,
+    /// Whether it was longer than [`MAX_QUERY`].
+    pub truncated: bool,
+}
+
+/// Whether to wait for the first datagram. The others are taken only if they are there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Until it comes or the socket's receive timeout has passed.
+    ForOne,
+    /// Not at all.
+    No,
+}
+
+/// What became of the replies of a batch.
+#[derive(Debug, Default)]
+pub struct Sent {
+    /// Handed to the network.
+    pub sent: usize,
+    /// Refused one by one: the client cannot be reached, or the address that it asked has gone.
+    pub failed: usize,
+    /// Not tried since the kernel had no room; clients ask again.
+    pub dropped: usize,
+    /// The last error.
+    pub error: Option<io::Error>,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        let layout = Layout::new::<Memory>();
+        // SAFETY: `Memory` has a size.
+        let memory = unsafe { alloc_zeroed(layout) }.cast::<Memory>();
+        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        let batch = Self { memory, received: 0, replies: 0 };
+        for index in 0..BATCH {
+            let (incoming, incoming_part) = (batch.incoming(index), batch.incoming_part(index));
+            let (outgoing, outgoing_part) = (batch.outgoing(index), batch.outgoing_part(index));
+            let slot = batch.slot(index);
+            // SAFETY: all of them point to distinct fields of the allocation, which zeroes have initialised.
+            unsafe {
+                *incoming_part = iovec { iov_base: (&raw mut (*slot).query).cast(), iov_len: MAX_QUERY };
+                let header = &raw mut (*incoming).header;
+                (*header).name = &raw mut (*slot).address;
+                (*header).name_len = ADDRESS_LEN;
+                (*header).parts = incoming_part;
+                (*header).parts_len = 1;
+                (*header).control = &raw mut (*slot).control;
+                (*header).control_len = size_of::<Control>();
+                let header = &raw mut (*outgoing).header;
+                (*header).parts = outgoing_part;
+                (*header).parts_len = 1;
+            }
+        }
+        batch
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `default` with this layout, and nothing in it needs dropping.
+        unsafe { dealloc(self.memory.as_ptr().cast(), Layout::new::<Memory>()) }
+    }
+}
+
+const ADDRESS_LEN: c_int = size_of::<Address>() as c_int;
+
+impl Batch {
+    /// Receives up to [`BATCH`] datagrams and forgets the previous ones.
+    ///
+    /// # Errors
+    /// Those of `recvmmsg`; `WouldBlock` when nothing came.
+    pub fn receive(&mut self, socket: BorrowedFd<'_>, wait: Wait) -> io::Result<usize> {
+        for index in 0..self.received {
+            let incoming = self.incoming(index);
+            // SAFETY: `index` is below BATCH. The kernel has set both to what the previous datagrams had.
+            unsafe {
+                (*incoming).header.name_len = ADDRESS_LEN;
+                (*incoming).header.control_len = size_of::<Control>();
+            }
+        }
+        (self.received, self.replies) = (0, 0);
+        let flags = match wait {
+            Wait::ForOne => libc::MSG_WAITFORONE,
+            Wait::No => libc::MSG_DONTWAIT,
+        };
+        let (fd, count) = (c_long::from(socket.as_raw_fd()), BATCH as c_long);
+        // SAFETY: BATCH headers, each of which points to memory of the length that it states, all owned by `self`.
+        let result = unsafe {
+            let no_timeout: *mut libc::timespec = null_mut();
+            libc::syscall(libc::SYS_recvmmsg, fd, self.incoming(0), count, c_long::from(flags), no_timeout)
+        };
+        self.received = usize::try_from(result).map_err(|_| io::Error::last_os_error())?.min(BATCH);
+        Ok(self.received)
+    }
+
+    /// Hands each datagram to `answer`, which writes the reply and returns its length, or 0 for none.
+    pub fn answer(&mut self, mut answer: impl FnMut(Datagram<'_>, &mut [u8; MAX_UDP]) -> usize) {
+        self.replies = 0;
+        for index in 0..self.received {
+            let (slot, incoming) = (self.slot(index), self.incoming(index));
+            // SAFETY: `index` is below BATCH; the kernel has filled the slot up to the lengths in the header, and what
+            // it left alone is initialised. The references are to distinct fields and end with this round.
+            let len = unsafe {
+                // A reply to port 0 cannot be sent, and only somebody who forges the sender asks from there.
+                let Some(client) = client(&(*slot).address) else { continue };
+                let query = std::slice::from_raw_parts(
+                    (&raw const (*slot).query).cast::<u8>(),
+                    ((*incoming).len as usize).min(MAX_QUERY),
+                );
+                let truncated = (*incoming).header.flags & libc::MSG_TRUNC as c_uint != 0;
+                answer(Datagram { query, client, truncated }, &mut (*slot).reply)
+            };
+            if len == 0 {
+                continue;
+            }
+            let (outgoing, part) = (self.outgoing(self.replies), self.outgoing_part(self.replies));
+            // SAFETY: there are never more replies than datagrams; what is pointed to belongs to the same slot.
+            unsafe {
+                *part = iovec { iov_base: (&raw mut (*slot).reply).cast(), iov_len: len.min(MAX_UDP) };
+                let header = &raw mut (*outgoing).header;
+                (*header).name = &raw mut (*slot).address;
+                (*header).name_len = (*incoming).header.name_len;
+                (*header).control = &raw mut (*slot).control;
+                (*header).control_len = turn_round(&mut (*slot).control, (*incoming).header.control_len);
+            }
+            self.replies += 1;
+        }
+    }
+
+    /// How many replies wait to be sent.
+    pub fn replies(&self) -> usize {
+        self.replies
+    }
+
+    /// Sends the replies, each to where its query came from and from the address that it came to. Never waits: a
+    /// destination whose queue is full would hold up all others.
+    pub fn send(&mut self, socket: BorrowedFd<'_>) -> Sent {
+        let mut outcome = Sent::default();
+        let mut next = 0;
+        while next < self.replies {
+            let (fd, flags) = (c_long::from(socket.as_raw_fd()), c_long::from(libc::MSG_DONTWAIT));
+            let count = (self.replies - next) as c_long;
+            // SAFETY: `count` headers from `next` on are set, and point to memory owned by `self`.
+            let result = unsafe { libc::syscall(libc::SYS_sendmmsg, fd, self.outgoing(next), count, flags) };
+            if let Ok(sent) = usize::try_from(result) {
+                outcome.sent += sent;
+                next += sent;
+                continue;
+            }
+            // Only the first of the remaining replies is to blame: had others been sent, the call had succeeded.
+            let error = io::Error::last_os_error();
+            match error.raw_os_error() {
+                Some(libc::EINTR) => continue,
+                Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => {
+                    outcome.dropped = self.replies - next;
+                    next = self.replies;
+                }
+                _ => {
+                    outcome.failed += 1;
+                    next += 1;
+                }
+            }
+            outcome.error = Some(error);
+        }
+        self.replies = 0;
+        outcome
+    }
+
+    fn incoming(&self, index: usize) -> *mut Message {
+        debug_assert!(index < BATCH);
+        // SAFETY: within the allocation.
+        unsafe { (&raw mut (*self.memory.as_ptr()).incoming).cast::<Message>().add(index) }
+    }
+
+    fn outgoing(&self, index: usize) -> *mut Message {
+        debug_assert!(index < BATCH);
+        // SAFETY: within the allocation.
+        unsafe { (&raw mut (*self.memory.as_ptr()).outgoing).cast::<Message>().add(index) }
+    }
+
+    fn incoming_part(&self, index: usize) -> *mut iovec {
+        debug_assert!(index < BATCH);
+        // SAFETY: within the allocation.
+        unsafe { (&raw mut (*self.memory.as_ptr()).incoming_parts).cast::<iovec>().add(index) }
+    }
+
+    fn outgoing_part(&self, index: usize) -> *mut iovec {
+        debug_assert!(index < BATCH);
+        // SAFETY: within the allocation.
+        unsafe { (&raw mut (*self.memory.as_ptr()).outgoing_parts).cast::<iovec>().add(index) }
+    }
+
+    fn slot(&self, index: usize) -> *mut Slot {
+        debug_assert!(index < BATCH);
+        // SAFETY: within the allocation.
+        unsafe { (&raw mut (*self.memory.as_ptr()).slots).cast::<Slot>().add(index) }
+    }
+}
+
+/// The client's address, unless its port is 0.
+fn client(address: &Address) -> Option<IpAddr> {
+    // SAFETY: both begin with the family, which says which of them it is; all bytes are initialised.
+    unsafe {
+        match c_int::from(address.v4.sin_family) {
+            libc::AF_INET if address.v4.sin_port != 0 => {
+                Some(IpAddr::V4(Ipv4Addr::from(address.v4.sin_addr.s_addr.to_ne_bytes())))
+            }
+            libc::AF_INET6 if address.v6.sin6_port != 0 => {
+                Some(IpAddr::V6(Ipv6Addr::from(address.v6.sin6_addr.s6_addr)).to_canonical())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Turns "came to this address" into "send from this address"; returns the length of the control message to send.
+///
+/// The interface is cleared: it would force the route (and, for IPv4, override the address, ip(7)), and a reply to a
+/// query that came to an address of another interface could not be delivered. Link-local addresses mean nothing
+/// without it. A query to a broadcast or multicast address gets no reply, since the kernel refuses such a source.
+fn turn_round(control: &mut Control, len: usize) -> usize {
+    if len == 0 {
+        return 0;
+    }
+    match (control.level, control.kind) {
+        (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+            control.destination.v4.ipi_ifindex = 0;
+            len
+        }
+        (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+            // SAFETY: every byte of it is initialised, whatever it means.
+            let address = Ipv6Addr::from(unsafe { control.destination.v6.ipi6_addr.s6_addr });
+            if !address.is_unicast_link_local() {
+                control.destination.v6.ipi6_ifindex = 0;
+            }
+            len
+        }
+        _ => 0,
+    }
+}
+
+/// Lets datagrams say which of our addresses they came to. `ipv6` is the socket's own family: on a dual-stack socket
+/// `IPV6_PKTINFO` serves IPv4 as well, with mapped addresses.
+///
+/// # Errors
+/// Those of `setsockopt`.
+pub fn ask_for_destination(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<()> {
+    match ipv6 {
+        true => set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1),
+        false => set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1),
+    }
+}
+
+/// Ignores what ICMP claims about the path's MTU, since anybody can forge it to have replies cut into fragments that
+/// can be replaced on their way. 1232 bytes fit everywhere (see [`MAX_UDP`]).
+///
+/// # Errors
+/// Those of `setsockopt`.
+pub fn ignore_path_mtu(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<()> {
+    if ipv6 {
+        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)?;
+    }
+    set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
+}
+
+fn set_option(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+    // SAFETY: `value` lives during the call, and its length is the one given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,26 @@
 //! Queries in, replies out: one pure function ([`answer::answer`]) and two ways to carry its packets.
 
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+
 pub mod answer;
+pub mod clock;
+pub mod counters;
 mod edns;
+pub mod listen;
 pub mod mmsg;
 mod query;
 mod reply;
 pub mod tcp;
+pub mod trouble;
 pub mod udp;
 
-use std::net::IpAddr;
-use std::num::NonZeroUsize;
-
-/// Where queries are taken.
+/// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenConfig {
-    /// The addresses; empty: all of the machine, both families.
+    /// Addresses; empty means all addresses of both families.
     pub addresses: Vec<IpAddr>,
-    /// The port, of UDP and TCP; never 0.
+    /// UDP and TCP port.
     pub port: u16,
     /// UDP workers.
     pub threads: NonZeroUsize,

@@ -1,1 +1,187 @@
-//! To come.
+//! Queries in datagrams: sockets in, replies out, on one thread a worker.
+//!
+//! Each worker has sockets of its own (`SO_REUSEPORT`), so workers share nothing but the zone. What is needed for a
+//! query is allocated when the worker starts; the zone and the clock are read once a batch.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::answer::{AnswerConfig, Context, Transport};
+use super::clock;
+use super::counters::UdpCounters;
+use super::mmsg::{Batch, Wait};
+use super::trouble::{PAUSE, Trouble};
+use crate::thread::Stop;
+use crate::zone::{Published, Zone};
+
+/// How often a worker looks whether it should stop.
+const LOOK_UP: Duration = Duration::from_millis(250);
+
+/// A DNS header. Of a datagram that is too long to be a query nothing more is looked at: its counts announce a
+/// question that isn't there, which is a FORMERR.
+const HEADER: usize = 12;
+
+/// A thread's share of the UDP side. `answer` is [`answer::answer`](super::answer::answer), except in tests.
+#[derive(Debug)]
+pub struct Worker<F> {
+    /// Its sockets, one for each address.
+    pub sockets: Vec<UdpSocket>,
+    /// What it answers from.
+    pub published: Arc<Published>,
+    /// What the operator says about answering.
+    pub config: Arc<AnswerConfig>,
+    /// Its own counters.
+    pub counters: Arc<UdpCounters>,
+    /// (query, zone, context, reply) to the length of the reply.
+    pub answer: F,
+}
+
+impl<F> Worker<F>
+where
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize,
+{
+    /// Answers queries until it is told to stop.
+    pub fn run(self, stop: &Stop) {
+        let sockets = self.sockets;
+        let mut exchange = Exchange {
+            published: self.published,
+            config: self.config,
+            counters: self.counters,
+            answer: self.answer,
+            batch: Batch::default(),
+            rotation: 0,
+            receiving: Trouble::default(),
+            sending: Trouble::default(),
+        };
+        match sockets.as_slice() {
+            // Waiting in recvmmsg itself saves a system call a batch. Without a timeout it would never look up.
+            [socket] if socket.set_read_timeout(Some(LOOK_UP)).is_ok() => exchange.serve_one(socket, stop),
+            _ => exchange.serve_all(&sockets, stop),
+        }
+    }
+}
+
+/// A worker at work.
+struct Exchange<F> {
+    published: Arc<Published>,
+    config: Arc<AnswerConfig>,
+    counters: Arc<UdpCounters>,
+    answer: F,
+    batch: Batch,
+    rotation: u32,
+    receiving: Trouble,
+    sending: Trouble,
+}
+
+impl<F> Exchange<F>
+where
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize,
+{
+    fn serve_one(&mut self, socket: &UdpSocket, stop: &Stop) {
+        let mut looked = Duration::ZERO;
+        while !stop_requested(stop, &mut looked) {
+            if self.turn(socket, Wait::ForOne) {
+                stop.wait(PAUSE);
+            }
+        }
+    }
+
+    fn serve_all(&mut self, sockets: &[UdpSocket], stop: &Stop) {
+        let mut ready: Vec<_> = sockets.iter().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
+        let timeout = PollTimeout::try_from(LOOK_UP).unwrap_or(PollTimeout::ZERO);
+        let mut looked = Duration::ZERO;
+        while !stop_requested(stop, &mut looked) {
+            let mut pause = match poll(&mut ready, timeout) {
+                Ok(_) => false,
+                Err(Errno::EINTR) => continue,
+                Err(error) => {
+                    self.counters.receive_errors.add(1);
+                    self.receiving.failed("wait for queries over UDP", &error.into())
+                }
+            };
+            for (socket, poll) in sockets.iter().zip(&ready) {
+                if poll.any().unwrap_or(true) {
+                    pause |= self.turn(socket, Wait::No);
+                }
+            }
+            if pause {
+                stop.wait(PAUSE);
+            }
+        }
+    }
+
+    /// Receives a batch, answers it and sends the replies. True if receiving fails so often that a pause is due.
+    fn turn(&mut self, socket: &UdpSocket, wait: Wait) -> bool {
+        match self.batch.receive(socket.as_fd(), wait) {
+            Ok(received) => {
+                self.receiving.over();
+                self.reply(socket, received);
+                false
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => false,
+            Err(error) => {
+                self.counters.receive_errors.add(1);
+                self.receiving.failed("receive queries over UDP", &error)
+            }
+        }
+    }
+
+    fn reply(&mut self, socket: &UdpSocket, received: usize) {
+        let zone = self.published.current();
+        let now = clock::seconds(clock::since_1970());
+        let mut oversized = 0;
+        self.batch.answer(|datagram, reply| {
+            let query = match datagram.truncated {
+                false => datagram.query,
+                true => {
+                    oversized += 1;
+                    datagram.query.get(..HEADER).unwrap_or_default()
+                }
+            };
+            self.rotation = self.rotation.wrapping_add(1);
+            let context = Context {
+                transport: Transport::Udp,
+                client: datagram.client,
+                now,
+                rotation: self.rotation,
+                config: &self.config,
+            };
+            (self.answer)(query, zone.as_deref(), &context, reply)
+        });
+        let replies = self.batch.replies();
+        let outcome = self.batch.send(socket.as_fd());
+        self.counters.received.add(received);
+        self.counters.replied.add(outcome.sent);
+        if replies < received {
+            self.counters.unanswered.add(received - replies);
+        }
+        if oversized > 0 {
+            self.counters.oversized.add(oversized);
+        }
+        if let Some(error) = outcome.error {
+            self.counters.send_errors.add(outcome.failed + outcome.dropped);
+            // No pause: no more is sent than comes in.
+            self.sending.failed("send replies over UDP", &error);
+        }
+    }
+}
+
+/// Asks `stop` now and then: that takes a lock which all threads share.
+fn stop_requested(stop: &Stop, looked: &mut Duration) -> bool {
+    let now = clock::monotonic();
+    // At least once each time that nothing came for as long.
+    if now.saturating_sub(*looked) < LOOK_UP - Duration::from_millis(10) {
+        return false;
+    }
+    *looked = now;
+    stop.requested()
+}
+
+#[cfg(test)]
+mod tests;
