@@ -1,1 +1,201 @@
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
 
+use super::super::ListenConfig;
+use super::super::listen::Listeners;
+use super::*;
+use crate::thread::Threads;
+
+/// Workers that run until it is dropped.
+struct Running {
+    threads: Option<Threads>,
+    addresses: Vec<SocketAddr>,
+    counters: Vec<Arc<UdpCounters>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.stop_and_join();
+        }
+    }
+}
+
+fn start<F>(addresses: &[&str], workers: usize, answer: F) -> Running
+where
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize + Clone + Send + 'static,
+{
+    let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    let config = ListenConfig { addresses, port: 0, threads: NonZeroUsize::new(workers).unwrap() };
+    let listeners = Listeners::bind(&config).unwrap();
+    let mut running = Running { threads: None, addresses: listeners.local_addrs().to_vec(), counters: Vec::new() };
+    let mut threads = Threads::default();
+    for sockets in listeners.udp {
+        let counters = Arc::<UdpCounters>::default();
+        running.counters.push(Arc::clone(&counters));
+        let worker =
+            Worker { sockets, published: Arc::default(), config: Arc::default(), counters, answer: answer.clone() };
+        let stop = threads.stop();
+        threads.spawn("udp", move || worker.run(&stop)).unwrap();
+    }
+    running.threads = Some(threads);
+    running
+}
+
+/// Answers with the query; a query that begins with "silent" gets no reply.
+fn echo(query: &[u8], _: Option<&Zone>, _: &Context<'_>, reply: &mut [u8]) -> usize {
+    if query.starts_with(b"silent") {
+        return 0;
+    }
+    let len = query.len().min(reply.len());
+    reply[..len].copy_from_slice(&query[..len]);
+    len
+}
+
+/// A client that takes replies only from the address that it asks.
+fn client(server: SocketAddr) -> UdpSocket {
+    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0)).unwrap();
+    socket.connect(server).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    socket
+}
+
+fn ask(client: &UdpSocket, query: &[u8]) -> Vec<u8> {
+    client.send(query).unwrap();
+    let mut reply = [0; 2000];
+    let len = client.recv(&mut reply).unwrap();
+    reply[..len].to_vec()
+}
+
+fn has_ipv6() -> bool {
+    let has = UdpSocket::bind("[::1]:0").is_ok();
+    if !has {
+        println!("skipped in part: this host has no ::1");
+    }
+    has
+}
+
+#[test]
+fn a_wildcard_socket_replies_from_the_address_that_was_asked() {
+    for addresses in [&[][..], &["0.0.0.0"]] {
+        let server = start(addresses, 1, echo);
+        let port = server.addresses[0].port();
+        for address in [[127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 3]] {
+            assert_eq!(ask(&client((address, port).into()), b"hello"), b"hello", "{address:?} on {addresses:?}");
+        }
+        if addresses.is_empty() && has_ipv6() {
+            assert_eq!(ask(&client((Ipv6Addr::LOCALHOST, port).into()), b"hello"), b"hello");
+        }
+    }
+}
+
+#[test]
+fn several_addresses_are_served_by_each_worker() {
+    let mut addresses = vec!["127.0.0.1", "127.0.0.2"];
+    if has_ipv6() {
+        addresses.push("::1");
+    }
+    let server = start(&addresses, 1, echo);
+    assert_eq!(server.addresses.len(), addresses.len());
+    for _ in 0..3 {
+        for address in &server.addresses {
+            assert_eq!(ask(&client(*address), b"hello"), b"hello", "{address}");
+        }
+    }
+}
+
+#[test]
+fn messages_without_reply_are_counted_and_passed_over() {
+    let server = start(&["127.0.0.1"], 1, echo);
+    let client = client(server.addresses[0]);
+    for number in 0..100_u8 {
+        client.send(b"silent").unwrap();
+        client.send(b"").unwrap();
+        assert_eq!(ask(&client, &[number]), [number]);
+    }
+    // A worker counts a batch after it is sent, so the last one may be missing; when it has stopped none is.
+    let counters = Arc::clone(&server.counters[0]);
+    drop(server);
+    let counted = [&counters.received, &counters.replied, &counters.unanswered, &counters.send_errors];
+    assert_eq!(counted.map(super::super::counters::Counter::value), [300, 100, 200, 0]);
+}
+
+#[test]
+fn of_an_oversized_datagram_only_the_header_is_answered() {
+    let server = start(&["127.0.0.1"], 1, echo);
+    let client = client(server.addresses[0]);
+    let mut query = vec![b'q'; 65_507];
+    assert_eq!(ask(&client, &query), b"qqqqqqqqqqqq");
+    query.truncate(4096);
+    assert_eq!(ask(&client, &query).len(), super::super::answer::MAX_UDP);
+    let counters = Arc::clone(&server.counters[0]);
+    drop(server);
+    assert_eq!(counters.oversized.value(), 1);
+}
+
+#[test]
+fn a_reply_knows_its_client_and_rotation_moves_on() {
+    let before = clock::seconds(clock::since_1970());
+    let server = start(&[], 1, move |_: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]| {
+        assert!(zone.is_none());
+        assert_eq!(context.transport, Transport::Udp);
+        assert!(context.now >= before);
+        let text = format!("{} {}", context.client, context.rotation);
+        reply[..text.len()].copy_from_slice(text.as_bytes());
+        text.len()
+    });
+    let client = client((Ipv4Addr::LOCALHOST, server.addresses[0].port()).into());
+    assert_eq!(ask(&client, b"x"), b"127.0.0.1 1");
+    assert_eq!(ask(&client, b"x"), b"127.0.0.1 2");
+}
+
+#[test]
+fn a_client_that_is_gone_disturbs_nobody() {
+    let server = start(&["127.0.0.1"], 1, echo);
+    let last = client(server.addresses[0]);
+    for _ in 0..200 {
+        // Its port is closed before the reply comes, or an ICMP message answers it.
+        client(server.addresses[0]).send(b"bye").unwrap();
+    }
+    assert_eq!(ask(&last, b"still there?"), b"still there?");
+}
+
+#[test]
+fn many_source_ports_leave_no_worker_idle() {
+    let server = start(&["127.0.0.1"], 4, echo);
+    let mut ports = HashSet::new();
+    // With 400 ports the chance that one of four gets none is 4 * 0.75^400, about 10^-49.
+    let clients: Vec<_> = (0..400).map(|_| client(server.addresses[0])).collect();
+    for client in &clients {
+        assert_eq!(ask(client, b"hello"), b"hello");
+        ports.insert(client.local_addr().unwrap().port());
+    }
+    assert_eq!(ports.len(), 400);
+    let counters = server.counters.clone();
+    drop(server);
+    let shares: Vec<_> = counters.iter().map(|counters| counters.received.value()).collect();
+    assert_eq!(shares.iter().sum::<u64>(), 400);
+    assert!(shares.iter().all(|share| *share > 0), "{shares:?}");
+}
+
+#[test]
+fn workers_stop_when_told_idle_or_not() {
+    for addresses in [&["127.0.0.1"][..], &["127.0.0.1", "127.0.0.2"]] {
+        let server = start(addresses, 2, echo);
+        let client = client(server.addresses[0]);
+        client.set_nonblocking(true).unwrap();
+        let busy = Arc::new(());
+        let load = Arc::downgrade(&busy);
+        let sender = std::thread::spawn(move || {
+            while load.strong_count() > 0 {
+                let _ = client.send(b"load");
+                let _ = client.recv(&mut [0; 10]);
+            }
+        });
+        drop(server); // joins
+        drop(busy);
+        sender.join().unwrap();
+    }
+}
