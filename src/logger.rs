@@ -35,15 +35,7 @@ const OURS: &str = "k8s_node_dns";
 /// # Errors
 /// There is a logger already.
 pub fn start(config: LogConfig) -> Result<(), SetLoggerError> {
-    let ours = config.level.to_level_filter();
-    // TLS and HTTP libraries tell at debug what nobody asked for; at trace everybody may speak.
-    let others = if ours == LevelFilter::Trace { ours } else { ours.min(LevelFilter::Warn) };
-    env_logger::Builder::new()
-        .filter_level(others)
-        .filter_module(OURS, ours)
-        // A stderr that is gone makes this an error, which the logger drops: the daemon serves on.
-        .format(move |line, record| writeln!(line, "{}", format_line(config.format, SystemTime::now(), record)))
-        .try_init()?;
+    logger(config).try_init()?;
     // The default hook writes several lines, and not in this format.
     std::panic::set_hook(Box::new(|panic| {
         let name = std::thread::current().name().unwrap_or("without a name").to_owned();
@@ -51,6 +43,19 @@ pub fn start(config: LogConfig) -> Result<(), SetLoggerError> {
         log::error!(target: OURS, "thread {name} {}", panic.to_string().replacen(":\n", ": ", 1));
     }));
     Ok(())
+}
+
+fn logger(config: LogConfig) -> env_logger::Builder {
+    let ours = config.level.to_level_filter();
+    // TLS and HTTP libraries tell at debug what nobody asked for; at trace everybody may speak.
+    let others = if ours == LevelFilter::Trace { ours } else { ours.min(LevelFilter::Warn) };
+    let mut logger = env_logger::Builder::new();
+    logger
+        .filter_level(others)
+        .filter_module(OURS, ours)
+        // A stderr that is gone makes this an error, which the logger drops: the daemon serves on.
+        .format(move |line, record| writeln!(line, "{}", format_line(config.format, SystemTime::now(), record)));
+    logger
 }
 
 /// The line of a record, without its end.
@@ -120,6 +125,8 @@ pub fn last_word(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use log::{Log as _, Metadata};
+
     use super::*;
 
     #[test]
@@ -195,5 +202,43 @@ mod tests {
         let expect = "1970-01-01T00:00:01.500Z INFO  \
             n1\\n1970-01-01T00:00:01.500Z INFO  all is well\\r\\t\\u{1b}[2J\\u{85}\\u{2028}\\u{202e}";
         assert_eq!(line, expect);
+    }
+
+    #[test]
+    fn libraries_speak_up_to_warnings_unless_everybody_may() {
+        // Our level; the least of ours and of others that is logged.
+        for (level, ours, others) in [
+            (Level::Error, Level::Error, Level::Error),
+            (Level::Info, Level::Info, Level::Warn),
+            (Level::Debug, Level::Debug, Level::Warn),
+            (Level::Trace, Level::Trace, Level::Trace),
+        ] {
+            let logger = logger(LogConfig { level, format: Format::Text }).build();
+            let least = |target: &str| {
+                let enabled = |level: &Level| logger.enabled(&Metadata::builder().level(*level).target(target).build());
+                Level::iter().filter(enabled).last()
+            };
+            assert_eq!((least("k8s_node_dns::kube"), least("ureq::unit")), (Some(ours), Some(others)), "{level}");
+        }
+    }
+
+    #[test]
+    fn a_panic_is_a_line_of_the_log() {
+        // In a process of its own, since hook and logger are a whole process's.
+        const CHILD: &str = "K8S_NODE_DNS_TEST_CHILD";
+        if std::env::var_os(CHILD).is_some() {
+            start(LogConfig { level: Level::Info, format: Format::Json }).unwrap();
+            let thread = std::thread::Builder::new().name("udp-0".to_owned());
+            let _ = thread.spawn(|| panic!("a panic that this test wants,\nin two lines")).unwrap().join();
+            return;
+        }
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["logger::tests::a_panic_is_a_line_of_the_log", "--exact", "--quiet"]).env(CHILD, "1");
+        let log = String::from_utf8(command.output().unwrap().stderr).unwrap();
+        let event: serde_json::Value = serde_json::from_str(&log).unwrap();
+        let message = event["message"].as_str().unwrap();
+        assert!(message.starts_with("thread udp-0 panicked at src/logger.rs:"), "{log}");
+        assert!(message.ends_with(": a panic that this test wants,\nin two lines"), "{log}");
+        assert_eq!((event["level"].as_str(), log.lines().count()), (Some("error"), 1));
     }
 }
