@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod credentials;
+pub mod decode;
 pub mod file;
 pub mod objects;
 pub mod reflector;
@@ -41,6 +42,15 @@ impl Kind {
     /// All of them, in the order in which they are listed.
     pub const ALL: [Self; 3] = [Self::Node, Self::Service, Self::EndpointSlice];
 
+    /// The kind as objects spell it in `kind`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Node => "Node",
+            Self::Service => "Service",
+            Self::EndpointSlice => "EndpointSlice",
+        }
+    }
+
     /// The resource's name in URLs and RBAC rules.
     pub fn resource(self) -> &'static str {
         match self {
@@ -53,11 +63,7 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Node => "Node",
-            Self::Service => "Service",
-            Self::EndpointSlice => "EndpointSlice",
-        })
+        f.write_str(self.name())
     }
 }
 
