@@ -6,8 +6,9 @@
 //! a stream could not be picked up again in the middle of an object: it is noted as a [`Fault`] and costs that one
 //! object, and the thousands of good ones around it still count. Only a document that is broken as JSON or YAML fails.
 //!
-//! How single values are taken is in [`slot`]; the types that come out are in [`super::objects`].
+//! Which fields count is in `records`, how a single value is taken in `slot`; the types that come out are in [`super::objects`].
 
+mod records;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -15,9 +16,10 @@ mod tests;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess};
+use serde::de::{DeserializeSeed, Deserializer};
 
-use self::slot::{Context, Record, Slot, Value};
+use self::records::{Annotations, Labels, RawEndpoint, Ready};
+use self::slot::{Context, Slot};
 use super::Kind;
 use super::objects::{AnnotationKeys, Condition, Endpoint, EndpointSlice, NamespacedName, Node, Object, Service};
 
@@ -217,7 +219,7 @@ impl Item {
     }
 
     /// What the object is called in messages.
-    fn title(&self, kind: Kind) -> String {
+    pub fn title(&self, kind: Kind) -> String {
         let Metadata { namespace, name, .. } = &self.metadata;
         match (namespace.is_empty(), name.is_empty()) {
             (_, true) => format!("a {kind} without a name"),
@@ -266,227 +268,5 @@ impl Decoded for EndpointSlice {
         let service = item.metadata.labels.service.take();
         let endpoints = item.endpoints.into_iter().map(RawEndpoint::into_endpoint).collect();
         Self { key: Item::into_key(item.metadata), service, endpoints }
-    }
-}
-
-impl Record for Event {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        match key {
-            "type" => context.value(map, "type", &mut self.r#type),
-            "object" => context.value(map, "object", &mut self.object),
-            _ => context.skip(map),
-        }
-    }
-}
-
-impl Record for Document {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        match key {
-            "items" => context.value(map, "items", &mut Items(&mut self.items)),
-            _ => self.head.field(key, map, context),
-        }
-    }
-}
-
-/// The objects of a list. Each has its own faults and its own budget of bytes.
-struct Items<'a>(&'a mut Vec<Item>);
-
-impl Value for Items<'_> {
-    const EXPECTED: &'static str = "a list";
-
-    fn seq<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, context: &Context<'_>) -> Result<bool, A::Error> {
-        loop {
-            context.budget.refill();
-            let mut item = Item::default();
-            let own = Context::new(context.keys, context.budget);
-            if seq.next_element_seed(Slot::new(&own, "metadata", &mut item))?.is_none() {
-                return Ok(true);
-            }
-            item.faults = own.take_faults();
-            self.0.push(item);
-        }
-    }
-}
-
-impl Record for Item {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        match key {
-            "apiVersion" => context.value(map, "apiVersion", &mut self.api_version),
-            "kind" => context.value(map, "kind", &mut self.kind),
-            "metadata" => context.value(map, "metadata", &mut self.metadata),
-            "status" => context.value(map, "status", &mut NodeStatus(&mut self.ready)),
-            "endpoints" => context.value(map, "endpoints", &mut self.endpoints),
-            "code" => context.value(map, "code", &mut self.code),
-            "reason" => context.value(map, "reason", &mut self.reason),
-            "message" => context.value(map, "message", &mut self.message),
-            _ => context.skip(map),
-        }
-    }
-}
-
-impl Record for Metadata {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        match key {
-            "name" => context.value(map, "metadata.name", &mut self.name),
-            "namespace" => context.value(map, "metadata.namespace", &mut self.namespace),
-            "resourceVersion" => context.value(map, "metadata.resourceVersion", &mut self.resource_version),
-            "continue" => context.value(map, "metadata.continue", &mut self.next_page),
-            "deletionTimestamp" => context.value(map, "metadata.deletionTimestamp", &mut self.deletion_timestamp),
-            "annotations" => context.value(map, "metadata.annotations", &mut self.annotations),
-            "labels" => context.value(map, "metadata.labels", &mut self.labels),
-            _ => context.skip(map),
-        }
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Annotations {
-    areas: Option<String>,
-    addresses: Option<String>,
-    service: Option<String>,
-}
-
-impl Record for Annotations {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        const PATH: &str = "metadata.annotations (the value of one that counts)";
-        if key == context.keys.areas {
-            context.value(map, PATH, &mut self.areas)
-        } else if key == context.keys.addresses {
-            context.value(map, PATH, &mut self.addresses)
-        } else if Some(key) == context.keys.service.as_deref() {
-            context.value(map, PATH, &mut self.service)
-        } else {
-            context.skip(map)
-        }
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Labels {
-    service: Option<String>,
-}
-
-impl Record for Labels {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        match key {
-            SERVICE_LABEL => context.value(map, "metadata.labels", &mut self.service),
-            _ => context.skip(map),
-        }
-    }
-}
-
-/// `status` of a Node. A Status object has a string there, which is a fault that nobody asks for.
-struct NodeStatus<'a>(&'a mut Ready);
-
-impl Record for NodeStatus<'_> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        match key {
-            "conditions" => context.value(map, "status.conditions", self.0),
-            _ => context.skip(map),
-        }
-    }
-}
-
-/// The condition of type Ready among `status.conditions`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Ready(Option<Condition>);
-
-impl Value for Ready {
-    const EXPECTED: &'static str = "a list";
-
-    fn seq<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, context: &Context<'_>) -> Result<bool, A::Error> {
-        loop {
-            let mut found = TypedCondition::default();
-            if seq.next_element_seed(Slot::new(context, "status.conditions", &mut found))?.is_none() {
-                return Ok(true);
-            }
-            if found.r#type == "Ready" {
-                if found.condition.status == "True" {
-                    found.condition.message.clear();
-                }
-                self.0 = Some(found.condition);
-            }
-        }
-    }
-}
-
-#[derive(Default)]
-struct TypedCondition {
-    r#type: String,
-    condition: Condition,
-}
-
-impl Record for TypedCondition {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        let Condition { status, reason, message, since } = &mut self.condition;
-        match key {
-            "type" => context.value(map, "status.conditions", &mut self.r#type),
-            "status" => context.value(map, "status.conditions", status),
-            "reason" => context.value(map, "status.conditions", reason),
-            "message" => context.value(map, "status.conditions", message),
-            "lastTransitionTime" => context.value(map, "status.conditions", since),
-            _ => context.skip(map),
-        }
-    }
-}
-
-/// An endpoint before the defaults of what is missing are filled in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct RawEndpoint {
-    node: Option<String>,
-    conditions: EndpointConditions,
-}
-
-impl RawEndpoint {
-    fn into_endpoint(self) -> Endpoint {
-        let EndpointConditions { ready, serving, terminating } = self.conditions;
-        Endpoint {
-            node: self.node,
-            ready: ready.unwrap_or(true),
-            serving: serving.unwrap_or(false),
-            terminating: terminating.unwrap_or(false),
-        }
-    }
-}
-
-impl Record for RawEndpoint {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        match key {
-            "nodeName" => context.value(map, "endpoints.nodeName", &mut self.node),
-            "conditions" => context.value(map, "endpoints.conditions", &mut self.conditions),
-            _ => context.skip(map),
-        }
-    }
-}
-
-impl Value for Vec<RawEndpoint> {
-    const EXPECTED: &'static str = "a list";
-
-    fn seq<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, context: &Context<'_>) -> Result<bool, A::Error> {
-        loop {
-            let mut endpoint = RawEndpoint::default();
-            if seq.next_element_seed(Slot::new(context, "endpoints", &mut endpoint))?.is_none() {
-                return Ok(true);
-            }
-            self.push(endpoint);
-        }
-    }
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct EndpointConditions {
-    ready: Option<bool>,
-    serving: Option<bool>,
-    terminating: Option<bool>,
-}
-
-impl Record for EndpointConditions {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        match key {
-            "ready" => context.value(map, "endpoints.conditions", &mut self.ready),
-            "serving" => context.value(map, "endpoints.conditions", &mut self.serving),
-            "terminating" => context.value(map, "endpoints.conditions", &mut self.terminating),
-            _ => context.skip(map),
-        }
     }
 }

@@ -11,6 +11,9 @@ pub mod watch;
 use std::fmt;
 use std::path::PathBuf;
 
+use crossbeam_channel::{Sender, select};
+
+use crate::thread::Stop;
 use objects::{EndpointSlice, Node, Object, Service};
 
 /// Where the objects come from.
@@ -90,4 +93,15 @@ pub enum WatchEvent {
     /// The API server forbids this kind (403). The kind counts as loaded: empty if nothing of it was ever listed, else
     /// what was listed last stays.
     Refused(Kind),
+}
+
+/// Sends an event, as long as it takes; false when it is time to stop: because it is said so, or nobody listens.
+fn emit(events: &Sender<WatchEvent>, stop: &Stop, event: WatchEvent) -> bool {
+    if stop.requested() {
+        return false;
+    }
+    select! {
+        send(events, event) -> sent => sent.is_ok(),
+        recv(stop.channel()) -> _ => false,
+    }
 }
