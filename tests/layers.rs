@@ -60,7 +60,11 @@ fn imports_go_one_way() {
         let may = MAY_IMPORT.iter().find(|(module, _)| *module == from).map(|(_, may)| *may);
         let may = may.unwrap_or_else(|| panic!("{from} is new: say in MAY_IMPORT what it may import"));
         for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
-            for to in line.split("crate::").skip(1).map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap()) {
+            for to in line
+                .split("crate::")
+                .skip(1)
+                .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap())
+            {
                 if to != from && !may.contains(&to) {
                     wrong.insert(format!("{}: {from} must not import {to}: {}", path.display(), line.trim()));
                 }
@@ -72,8 +76,12 @@ fn imports_go_one_way() {
 
 #[test]
 fn every_file_opens_with_its_reason() {
-    let silent: Vec<_> = sources().into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path).collect();
-    assert!(silent.is_empty(), "{silent:?} should begin with //! and say what comes in, what goes out, and why it is a file");
+    let silent: Vec<_> =
+        sources().into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path).collect();
+    assert!(
+        silent.is_empty(),
+        "{silent:?} should begin with //! and say what comes in, what goes out, and why it is a file"
+    );
 }
 
 #[test]

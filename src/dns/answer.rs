@@ -3,6 +3,7 @@
 //! First it is decided what to say ([`Verdict`]), then that is written. What it says is laid down row by row in
 //! docs/answers.md.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::zone::wire::{QUESTION, RRset};
 use crate::zone::{Lookup, Zone};
 
 /// What the operator says about answering.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct AnswerConfig {
     /// NSID (RFC 5001) and CHAOS TXT `id.server.` (RFC 4892), 1 to 255 bytes.
     pub server_id: Option<String>,
@@ -23,6 +24,14 @@ pub struct AnswerConfig {
     pub version_bind: Option<String>,
     /// Secrets of server cookies (RFC 9018): replies carry a cookie of the first, and cookies of all are believed.
     pub cookie_secrets: Vec<[u8; 16]>,
+}
+
+/// Without the secrets.
+impl fmt::Debug for AnswerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { server_id, version_bind, cookie_secrets } = self;
+        write!(f, "AnswerConfig({server_id:?}, {version_bind:?}, {} secrets)", cookie_secrets.len())
+    }
 }
 
 /// How a query came.

@@ -11,7 +11,10 @@ fn home() -> Ask {
 
 /// The secret of RFC 9018, appendix A.
 fn secret() -> AnswerConfig {
-    AnswerConfig { cookie_secrets: vec![0xe5e9_73e5_a6b2_a43f_48e7_dc84_9e37_bfcf_u128.to_be_bytes()], ..AnswerConfig::default() }
+    AnswerConfig {
+        cookie_secrets: vec![0xe5e9_73e5_a6b2_a43f_48e7_dc84_9e37_bfcf_u128.to_be_bytes()],
+        ..AnswerConfig::default()
+    }
 }
 
 #[test]

@@ -145,11 +145,9 @@ fn the_apex_has_soa_and_ns_with_glue() {
 
 #[test]
 fn rfc_8482_type_any_gets_one_hinfo_at_a_name_with_records() {
-    for (ask, owner) in [
-        (ask("home", Rtype::ANY), "home."),
-        (ask("@", Rtype::ANY), ""),
-        (ask("home", Rtype::ANY).tcp(), "home."),
-    ] {
+    for (ask, owner) in
+        [(ask("home", Rtype::ANY), "home."), (ask("@", Rtype::ANY), ""), (ask("home", Rtype::ANY).tcp(), "home.")]
+    {
         check(&ask, &format!("NOERROR aa rd\nan {owner}lb.example.test 30 IN HINFO \"RFC8482\" \"\""));
     }
 }
@@ -171,10 +169,7 @@ fn a_name_outside_the_zone_is_refused() {
 
 #[test]
 fn rfc_4343_case_does_not_matter_and_is_echoed() {
-    check(
-        &ask("HoMe.lB.EXAMPLE.tesT.", Rtype::AAAA),
-        "NOERROR aa rd\nan HoMe.lB.EXAMPLE.tesT 30 IN AAAA 2001:db8::1",
-    );
+    check(&ask("HoMe.lB.EXAMPLE.tesT.", Rtype::AAAA), "NOERROR aa rd\nan HoMe.lB.EXAMPLE.tesT 30 IN AAAA 2001:db8::1");
     check(&ask("NOwhere", Rtype::A), &nxdomain());
     let soa = SOA.replace("lb.example.test", "LB.example.test");
     check(&ask("x.LB.example.test.", Rtype::A), &format!("NXDOMAIN aa rd\nau {soa}"));
@@ -221,11 +216,7 @@ fn while_services_are_not_known_only_they_could_tell_some_names() {
         check_zone(&ask(name, Rtype::A).edns(1232, &[]), Some(&zone), "SERVFAIL rd\nopt 1232 ede=14");
     }
     check_zone(&ask("x.git.apps", Rtype::A), Some(&zone), &nxdomain());
-    check_zone(
-        &ask("home", Rtype::AAAA),
-        Some(&zone),
-        "NOERROR aa rd\nan home.lb.example.test 30 IN AAAA 2001:db8::1",
-    );
+    check_zone(&ask("home", Rtype::AAAA), Some(&zone), "NOERROR aa rd\nan home.lb.example.test 30 IN AAAA 2001:db8::1");
     check_zone(&ask("attic", Rtype::A), Some(&zone), &nodata());
     check_zone(&ask("example.com.", Rtype::A), Some(&zone), "REFUSED rd");
 }
