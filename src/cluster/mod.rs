@@ -1,16 +1,32 @@
 //! [`WatchEvent`](crate::kube::WatchEvent)s folded into what counts for DNS: which names exist, and the addresses that
 //! stand behind each right now.
+//!
+//! ```text
+//! WatchEvent -> state (Cluster) -> index (who depends on what; counted addresses) -> Changes { names, story }
+//!                  node: annotations read     eligibility: does it count     service: who hosts it
+//! ```
+//!
+//! [`Cluster`] neither logs nor knows the clock or the zone's name: what happened is handed back as [`Story`].
 
 mod eligibility;
+mod excerpt;
+mod fault;
+mod index;
 mod node;
 mod service;
 mod state;
+mod story;
+mod tally;
 
-pub use eligibility::{Ineligible, Verdict};
-pub use node::{Area, Fault};
+pub use eligibility::{Evidence, Ineligible, Verdict};
+pub use excerpt::{Excerpt, Few};
+pub use fault::{Annotation, Fault, Problem};
+pub use node::{Area, Node};
 pub use state::{Changes, Cluster};
+pub use story::{AreaCount, Effects, Move, NodeTurn, ServiceTurn, Story};
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::kube::objects::NamespacedName;
 
@@ -24,4 +40,62 @@ pub struct Addresses {
     pub v4: Vec<Ipv4Addr>,
     /// For AAAA records. None of them is IPv4-mapped.
     pub v6: Vec<Ipv6Addr>,
+}
+
+impl Addresses {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
+    }
+
+    /// All of them, IPv4 first.
+    pub fn iter(&self) -> impl Iterator<Item = IpAddr> {
+        self.v4.iter().copied().map(IpAddr::V4).chain(self.v6.iter().copied().map(IpAddr::V6))
+    }
+
+    /// Whether it is one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(v4) => self.v4.binary_search(&v4).is_ok(),
+            IpAddr::V6(v6) => self.v6.binary_search(&v6).is_ok(),
+        }
+    }
+}
+
+/// Sorts, drops repeats and turns IPv4-mapped addresses into IPv4.
+impl FromIterator<IpAddr> for Addresses {
+    fn from_iter<I: IntoIterator<Item = IpAddr>>(addresses: I) -> Self {
+        let mut all = Self::default();
+        for address in addresses {
+            match address.to_canonical() {
+                IpAddr::V4(v4) => all.v4.push(v4),
+                IpAddr::V6(v6) => all.v6.push(v6),
+            }
+        }
+        all.v4.sort_unstable();
+        all.v4.dedup();
+        all.v6.sort_unstable();
+        all.v6.dedup();
+        all
+    }
+}
+
+/// What a name below the zone stands for. Shown as the name relative to the zone: `home`, `git.apps`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// An area.
+    Area(Area),
+    /// A Service.
+    Service(ServiceName),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Area(area) => write!(f, "{area}"),
+            Self::Service(ServiceName { namespace, name }) => {
+                write!(f, "{}.{}", excerpt::Plain(name), excerpt::Plain(namespace))
+            }
+        }
+    }
 }

@@ -1,0 +1,188 @@
+//! Who depends on what: areas on their nodes, Services on their slices and on the nodes that host them.
+//!
+//! In: one object after the other, each set or removed. Out: the names and their addresses, kept up to date, and a note
+//! in the [`Journal`] of what changed. An object costs work in proportion to what depends on it, not to the size of the
+//! cluster. Whether a kind is loaded, and what is told about all this, is `state`'s affair.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::node::{Area, Node};
+use super::service::{Hosts, Moved};
+use super::tally::{Journal, Tally};
+use super::{Owner, ServiceName};
+use crate::kube::objects::{EndpointSlice, NamespacedName};
+
+/// An area that at least one node lists.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AreaNodes {
+    /// How many nodes list it.
+    pub(super) listed: usize,
+    /// How many of them are eligible.
+    pub(super) eligible: usize,
+    /// The addresses of those.
+    pub(super) tally: Tally,
+}
+
+/// A Service that has a name or slices.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Backing {
+    /// Its annotation gives it a name.
+    pub(super) named: bool,
+    /// The nodes that host it.
+    pub(super) hosts: Hosts,
+    /// The addresses of those of them that are eligible; empty while it has no name.
+    pub(super) tally: Tally,
+}
+
+/// All objects, by what depends on them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    pub(super) nodes: BTreeMap<String, Node>,
+    pub(super) areas: BTreeMap<Area, AreaNodes>,
+    pub(super) services: BTreeMap<ServiceName, Backing>,
+    /// The named Services that a node hosts, also of nodes that are not known (yet).
+    hosted: BTreeMap<String, BTreeSet<ServiceName>>,
+    /// The Service that each slice belongs to.
+    pub(super) slices: BTreeMap<NamespacedName, ServiceName>,
+}
+
+impl Index {
+    /// A node is new, different, or gone (`None`). Returns what it was before.
+    pub(super) fn set_node(&mut self, name: &str, new: Option<Node>, journal: &mut Journal) -> Option<Node> {
+        let old = self.nodes.remove(name);
+        self.move_areas(old.as_ref(), new.as_ref(), journal);
+        self.move_services(name, old.as_ref(), new.as_ref(), journal);
+        if let Some(new) = new {
+            self.nodes.insert(name.to_owned(), new);
+        }
+        old
+    }
+
+    fn move_areas(&mut self, old: Option<&Node>, new: Option<&Node>, journal: &mut Journal) {
+        let (before, after) = (old.and_then(Node::counted), new.and_then(Node::counted));
+        let (left, entered) = (old.map_or(&[][..], Node::listed), new.map_or(&[][..], Node::listed));
+        if before == after && left == entered {
+            return;
+        }
+        for area in entered {
+            let shift = journal.shift(Owner::Area(area.clone()));
+            let nodes = self.areas.entry(area.clone()).or_default();
+            nodes.listed += 1;
+            if nodes.listed == 1 {
+                shift.note_existence(true);
+            }
+            if let Some(addresses) = after {
+                nodes.eligible += 1;
+                nodes.tally.add(addresses, shift);
+            }
+        }
+        for area in left {
+            let shift = journal.shift(Owner::Area(area.clone()));
+            let Some(nodes) = self.areas.get_mut(area) else { continue };
+            nodes.listed -= 1;
+            if let Some(addresses) = before {
+                nodes.eligible -= 1;
+                nodes.tally.remove(addresses, shift);
+            }
+            if nodes.listed == 0 {
+                shift.note_existence(false);
+                self.areas.remove(area);
+            }
+        }
+    }
+
+    fn move_services(&mut self, name: &str, old: Option<&Node>, new: Option<&Node>, journal: &mut Journal) {
+        let (before, after) = (old.and_then(Node::counted), new.and_then(Node::counted));
+        if before == after {
+            return;
+        }
+        for service in self.hosted.get(name).into_iter().flatten() {
+            let Some(backing) = self.services.get_mut(service) else { continue };
+            let shift = journal.shift(Owner::Service(service.clone()));
+            if let Some(addresses) = after {
+                backing.tally.add(addresses, shift);
+            }
+            if let Some(addresses) = before {
+                backing.tally.remove(addresses, shift);
+            }
+        }
+    }
+
+    /// A Service gets or loses its name.
+    pub(super) fn set_named(&mut self, service: &ServiceName, named: bool, journal: &mut Journal) {
+        if self.services.get(service).is_some_and(|backing| backing.named) == named {
+            return;
+        }
+        let backing = self.services.entry(service.clone()).or_default();
+        backing.named = named;
+        let hosts: Vec<String> = backing.hosts.iter().map(ToOwned::to_owned).collect();
+        journal.shift(Owner::Service(service.clone())).note_existence(named);
+        for node in hosts {
+            self.set_hosted(service, &node, named, journal);
+        }
+        self.forget_if_empty(service);
+    }
+
+    /// A slice is new, different, or gone (`None`). One without the label of a Service is as good as gone.
+    pub(super) fn set_slice(&mut self, key: &NamespacedName, slice: Option<EndpointSlice>, journal: &mut Journal) {
+        let new = slice.and_then(|EndpointSlice { service, endpoints, .. }| {
+            let name = service.filter(|name| !name.is_empty())?;
+            Some((ServiceName { namespace: key.namespace.clone(), name }, endpoints))
+        });
+        let owner = new.as_ref().map(|(service, _)| service);
+        if self.slices.get(key) != owner {
+            let old = match owner {
+                Some(owner) => self.slices.insert(key.clone(), owner.clone()),
+                None => self.slices.remove(key),
+            };
+            if let Some(old) = old {
+                let moved = self.services.get_mut(&old).map(|backing| backing.hosts.set(&key.name, None));
+                self.move_hosts(&old, moved.unwrap_or_default(), journal);
+            }
+        }
+        if let Some((service, endpoints)) = new {
+            let backing = self.services.entry(service.clone()).or_default();
+            let moved = backing.hosts.set(&key.name, Some(endpoints));
+            self.move_hosts(&service, moved, journal);
+        }
+    }
+
+    fn move_hosts(&mut self, service: &ServiceName, moved: Moved, journal: &mut Journal) {
+        if self.services.get(service).is_some_and(|backing| backing.named) {
+            for (nodes, here) in [(moved.gained, true), (moved.lost, false)] {
+                for node in nodes {
+                    self.set_hosted(service, &node, here, journal);
+                    journal.hosts.entry(service.clone()).or_default().note(node, here);
+                }
+            }
+        }
+        self.forget_if_empty(service);
+    }
+
+    /// A node begins or ceases to host a named Service.
+    fn set_hosted(&mut self, service: &ServiceName, node: &str, here: bool, journal: &mut Journal) {
+        if here {
+            self.hosted.entry(node.to_owned()).or_default().insert(service.clone());
+        } else if let Some(hosted) = self.hosted.get_mut(node) {
+            hosted.remove(service);
+            if hosted.is_empty() {
+                self.hosted.remove(node);
+            }
+        }
+        let addresses = self.nodes.get(node).and_then(Node::counted);
+        if let (Some(addresses), Some(backing)) = (addresses, self.services.get_mut(service)) {
+            let shift = journal.shift(Owner::Service(service.clone()));
+            if here {
+                backing.tally.add(addresses, shift);
+            } else {
+                backing.tally.remove(addresses, shift);
+            }
+        }
+    }
+
+    fn forget_if_empty(&mut self, service: &ServiceName) {
+        if self.services.get(service).is_some_and(|backing| !backing.named && backing.hosts.is_empty()) {
+            self.services.remove(service);
+        }
+    }
+}

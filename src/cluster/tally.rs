@@ -1,0 +1,216 @@
+//! Counted addresses, and the net change of each name.
+//!
+//! A name's addresses are kept as a count of the eligible nodes that bring each, so that a node that comes or goes costs
+//! work for its own addresses alone, in an area of 5 000 nodes too. What an event does to a name is noted as it is done
+//! in a [`Journal`]; there, what is done and undone within one event cancels out.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Addresses, Owner, ServiceName};
+
+/// The addresses of a name, each with the number of nodes that bring it. No count is 0.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    v4: BTreeMap<Ipv4Addr, u32>,
+    v6: BTreeMap<Ipv6Addr, u32>,
+}
+
+impl Tally {
+    /// A node brings these addresses.
+    pub(super) fn add(&mut self, addresses: &Addresses, shift: &mut Shift) {
+        for address in &addresses.v4 {
+            raise(&mut self.v4, *address, &mut shift.addresses);
+        }
+        for address in &addresses.v6 {
+            raise(&mut self.v6, *address, &mut shift.addresses);
+        }
+    }
+
+    /// A node no longer brings these addresses.
+    pub(super) fn remove(&mut self, addresses: &Addresses, shift: &mut Shift) {
+        for address in &addresses.v4 {
+            lower(&mut self.v4, *address, &mut shift.addresses);
+        }
+        for address in &addresses.v6 {
+            lower(&mut self.v6, *address, &mut shift.addresses);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
+    }
+
+    pub(super) fn addresses(&self) -> Addresses {
+        Addresses { v4: self.v4.keys().copied().collect(), v6: self.v6.keys().copied().collect() }
+    }
+}
+
+fn raise<A: Ord + Copy + Into<IpAddr>>(counts: &mut BTreeMap<A, u32>, address: A, toggles: &mut Toggles<IpAddr>) {
+    let count = counts.entry(address).or_default();
+    *count += 1;
+    if *count == 1 {
+        toggles.note(address.into(), true);
+    }
+}
+
+fn lower<A: Ord + Copy + Into<IpAddr>>(counts: &mut BTreeMap<A, u32>, address: A, toggles: &mut Toggles<IpAddr>) {
+    if let Entry::Occupied(mut count) = counts.entry(address) {
+        if *count.get() > 1 {
+            *count.get_mut() -= 1;
+        } else {
+            count.remove();
+            toggles.note(address.into(), false);
+        }
+    }
+}
+
+/// Members of a set that came or went since a moment. What came and went again is not in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Toggles<T: Ord>(BTreeMap<T, bool>);
+
+impl<T: Ord> Default for Toggles<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Ord> Toggles<T> {
+    /// A member came (`true`) or went. The same one only ever does so in turns, so the second time undoes the first.
+    pub(super) fn note(&mut self, member: T, here: bool) {
+        match self.0.entry(member) {
+            Entry::Occupied(undone) => {
+                undone.remove();
+            }
+            Entry::Vacant(vacant) => {
+                vacant.insert(here);
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn came(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().filter(|(_, here)| **here).map(|(member, _)| member)
+    }
+
+    pub(super) fn went(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().filter(|(_, here)| !**here).map(|(member, _)| member)
+    }
+
+    fn merge(&mut self, later: Self) {
+        if self.0.is_empty() {
+            *self = later;
+            return;
+        }
+        for (member, here) in later.0 {
+            self.note(member, here);
+        }
+    }
+}
+
+/// The net change of one name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shift {
+    /// It began (`true`) or ceased to exist.
+    pub(super) exists: Option<bool>,
+    /// Addresses that came or went.
+    pub(super) addresses: Toggles<IpAddr>,
+}
+
+impl Shift {
+    /// The name began or ceased to exist.
+    pub(super) fn note_existence(&mut self, exists: bool) {
+        self.exists = if self.exists.is_some() { None } else { Some(exists) };
+    }
+
+    /// Whether the name is as it was.
+    pub(super) fn is_empty(&self) -> bool {
+        self.exists.is_none() && self.addresses.is_empty()
+    }
+}
+
+/// The net change of all names, and of the nodes that host each named Service.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Journal {
+    pub(super) names: BTreeMap<Owner, Shift>,
+    pub(super) hosts: BTreeMap<ServiceName, Toggles<String>>,
+}
+
+impl Journal {
+    /// Where to note what happens to a name.
+    pub(super) fn shift(&mut self, owner: Owner) -> &mut Shift {
+        self.names.entry(owner).or_default()
+    }
+
+    /// Drops the names that are as they were.
+    pub(super) fn settle(&mut self) {
+        self.names.retain(|_, shift| !shift.is_empty());
+        self.hosts.retain(|_, nodes| !nodes.is_empty());
+    }
+
+    /// Adds what happened later.
+    pub(super) fn merge(&mut self, later: Self) {
+        for (owner, shift) in later.names {
+            let all = self.shift(owner);
+            if let Some(exists) = shift.exists {
+                all.note_existence(exists);
+            }
+            all.addresses.merge(shift.addresses);
+        }
+        for (service, nodes) in later.hosts {
+            self.hosts.entry(service).or_default().merge(nodes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(all: &[&str]) -> Addresses {
+        all.iter().map(|a| a.parse::<IpAddr>().unwrap()).collect()
+    }
+
+    #[test]
+    fn an_address_stays_until_the_last_node_with_it_goes() {
+        let (mut tally, mut shift) = (Tally::default(), Shift::default());
+        tally.add(&addresses(&["192.0.2.1", "2001:db8::1"]), &mut shift);
+        tally.add(&addresses(&["192.0.2.1"]), &mut shift);
+        assert_eq!(shift.addresses.came().count(), 2);
+
+        let mut shift = Shift::default();
+        tally.remove(&addresses(&["192.0.2.1", "2001:db8::1"]), &mut shift);
+        assert_eq!(shift.addresses.went().map(ToString::to_string).collect::<Vec<_>>(), ["2001:db8::1"]);
+        assert_eq!(tally.addresses(), addresses(&["192.0.2.1"]));
+
+        let mut shift = Shift::default();
+        tally.remove(&addresses(&["192.0.2.1"]), &mut shift);
+        assert!(tally.is_empty() && !shift.is_empty());
+    }
+
+    #[test]
+    fn what_is_undone_within_an_event_did_not_happen() {
+        let owner = || Owner::Service(ServiceName::default());
+        let step = |here: bool| {
+            let mut step = Journal::default();
+            let shift = step.shift(owner());
+            shift.note_existence(here);
+            shift.addresses.note([192, 0, 2, 1].into(), here);
+            step.hosts.entry(ServiceName::default()).or_default().note("pi-3".into(), here);
+            step
+        };
+        let mut journal = step(true);
+        journal.merge(step(false));
+        journal.settle();
+        assert!(journal.names.is_empty() && journal.hosts.is_empty());
+        journal.merge(step(false));
+        journal.settle();
+        assert_eq!(journal.names.len(), 1);
+        assert_eq!(journal.names[&owner()].exists, Some(false));
+        assert_eq!(journal.names[&owner()].addresses.went().count(), 1);
+    }
+}
