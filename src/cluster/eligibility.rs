@@ -97,7 +97,11 @@ impl fmt::Display for Ineligible {
                 condition
             }
             Self::UnexpectedStatus(condition) => {
-                write!(f, "its Ready condition is {} instead of True, False or Unknown", Excerpt::new(&condition.status))?;
+                write!(
+                    f,
+                    "its Ready condition is {} instead of True, False or Unknown",
+                    Excerpt::new(&condition.status)
+                )?;
                 condition
             }
         };
@@ -153,10 +157,7 @@ mod tests {
         };
         for (reason, expect) in [
             (Ineligible::BeingDeleted, "it is being deleted"),
-            (
-                Ineligible::NoReadyCondition,
-                "it has no Ready condition: its kubelet has not posted a status yet",
-            ),
+            (Ineligible::NoReadyCondition, "it has no Ready condition: its kubelet has not posted a status yet"),
             (Ineligible::NotReady(condition("False")), "NotReady since 2026-11-20T02:13:00Z: PLEG is not healthy"),
             (
                 Ineligible::ReadyUnknown(condition("Unknown")),

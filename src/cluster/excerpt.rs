@@ -94,6 +94,11 @@ impl<T> Few<T> {
         &self.shown
     }
 
+    /// Those that were kept, for good.
+    pub(super) fn into_shown(self) -> Vec<T> {
+        self.shown
+    }
+
     /// How many there are besides those.
     pub fn more(&self) -> usize {
         self.more

@@ -186,3 +186,15 @@ impl Index {
         }
     }
 }
+
+#[cfg(test)]
+impl Index {
+    /// Whether nothing is left, also of what leads from one object to another.
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+            && self.areas.is_empty()
+            && self.services.is_empty()
+            && self.hosted.is_empty()
+            && self.slices.is_empty()
+    }
+}

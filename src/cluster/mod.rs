@@ -17,6 +17,7 @@ mod service;
 mod state;
 mod story;
 mod tally;
+mod telling;
 
 pub use eligibility::{Evidence, Ineligible, Verdict};
 pub use excerpt::{Excerpt, Few};

@@ -8,10 +8,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use super::Addresses;
 use super::eligibility::{Evidence, Verdict};
 use super::excerpt::{Excerpt, Few};
 use super::fault::{Annotation, Fault, Problem, problem_of};
-use super::Addresses;
 use crate::kube::objects;
 
 /// The length of the longest label (RFC 1035, section 2.3.4).
@@ -166,7 +166,8 @@ fn read_addresses(annotation: &str) -> Reading<Addresses> {
         .filter_map(|part| match read_address(part) {
             Ok(address) => Some(address),
             Err(problem) => {
-                faults.push(FAULT_LIMIT, Fault { annotation: Annotation::Addresses, value: Excerpt::new(part), problem });
+                faults
+                    .push(FAULT_LIMIT, Fault { annotation: Annotation::Addresses, value: Excerpt::new(part), problem });
                 None
             }
         })

@@ -50,8 +50,7 @@ fn read(endpoints: Vec<Endpoint>) -> Slice {
     let mut slice = Slice::new();
     for Endpoint { node, ready, serving, terminating } in endpoints {
         let Some(node) = node.filter(|node| !node.is_empty()) else { continue };
-        let endpoint =
-            Count { ready: u32::from(ready), draining: u32::from(!ready && serving && terminating) };
+        let endpoint = Count { ready: u32::from(ready), draining: u32::from(!ready && serving && terminating) };
         if !endpoint.is_zero() {
             let count = slice.entry(node).or_default();
             count.ready += endpoint.ready;

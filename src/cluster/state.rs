@@ -1,12 +1,30 @@
 //! The whole cluster, as far as DNS is concerned.
-use std::collections::BTreeSet;
+//!
+//! In: one [`WatchEvent`] after the other. Out: the [`Cluster`], to build a zone from, and for each event the
+//! [`Changes`] that it made: exactly the names to build again, and the story for the log. What is loaded is known here;
+//! who depends on what is `index`'s affair.
 
-use super::{Addresses, Area, ServiceName};
-use crate::kube::{Kind, WatchEvent};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::excerpt::Few;
+use super::index::{AreaNodes, Backing, Index};
+use super::node::{Area, Node};
+use super::story::{AreaCount, Effects, FEW, ServiceTurn, Story, node_turns};
+use super::tally::Journal;
+use super::telling::Telling;
+use super::{Addresses, Owner, ServiceName};
+use crate::kube::objects::{self, EndpointSlice, Object, Service};
+use crate::kube::{Change, Kind, WatchEvent};
+
+/// The value of the service annotation that gives a name.
+const NAMED: &str = "true";
 
 /// What is known of the cluster.
 #[derive(Clone, Debug, Default)]
-pub struct Cluster {}
+pub struct Cluster {
+    loads: Loads,
+    index: Index,
+}
 
 /// What an event did: the names to build again, and the story for the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,50 +35,259 @@ pub struct Changes {
     pub services: BTreeSet<ServiceName>,
     /// A kind became loaded: names that could not be told from missing ones before now can.
     pub loaded: bool,
-    /// For the log.
+    /// What to log, in this order.
     pub story: Vec<Story>,
 }
 
-/// A line for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Story {}
-
-impl Story {
-    /// Its level.
-    pub fn level(&self) -> log::Level {
-        log::Level::Info
-    }
+/// How far the objects of a kind are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Load {
+    /// Not yet.
+    #[default]
+    Missing,
+    /// Forbidden, and never listed.
+    Refused,
+    /// Listed at least once.
+    Listed,
+    /// Nobody looks at them.
+    Unwatched,
 }
 
-impl std::fmt::Display for Story {
-    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Ok(())
-    }
+#[derive(Clone, Copy, Debug, Default)]
+struct Loads {
+    nodes: Load,
+    services: Load,
+    slices: Load,
 }
 
-impl Changes {
-    /// Adds later changes.
-    pub fn merge(&mut self, more: Self) {
-        self.areas.extend(more.areas);
-    }
-
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        true
+impl Loads {
+    fn of(&mut self, kind: Kind) -> &mut Load {
+        match kind {
+            Kind::Node => &mut self.nodes,
+            Kind::Service => &mut self.services,
+            Kind::EndpointSlice => &mut self.slices,
+        }
     }
 }
 
 impl Cluster {
-    /// Folds one event in.
-    pub fn apply(&mut self, event: WatchEvent) -> Changes {
-        let _ = event;
-        Changes::default()
+    /// Nothing is known yet. Where Services are not watched, they and their slices count as loaded and empty.
+    pub fn new(services_watched: bool) -> Self {
+        let load = if services_watched { Load::Missing } else { Load::Unwatched };
+        Self { loads: Loads { nodes: Load::Missing, services: load, slices: load }, index: Index::default() }
     }
 
-    /// Whether a kind was listed, or is refused.
+    /// Folds one event in.
+    pub fn apply(&mut self, event: WatchEvent) -> Changes {
+        let (kind, listed) = match &event {
+            WatchEvent::Nodes(change) => (Kind::Node, is_list(change)),
+            WatchEvent::Services(change) => (Kind::Service, is_list(change)),
+            WatchEvent::EndpointSlices(change) => (Kind::EndpointSlice, is_list(change)),
+            WatchEvent::Refused(kind) => (*kind, false),
+        };
+        let was_loaded = self.loaded(kind);
+        let knew_services = self.services_known();
+        let first_list = listed && *self.loads.of(kind) != Load::Listed;
+        let mut journal = Journal::default();
+        let mut telling = Telling::default();
+        telling.summary = first_list;
+        if listed {
+            *self.loads.of(kind) = Load::Listed;
+        }
+        match event {
+            WatchEvent::Nodes(change) => self.fold_nodes(change, &mut journal, &mut telling),
+            WatchEvent::Services(change) => self.fold_services(change, &mut journal),
+            WatchEvent::EndpointSlices(change) => self.fold_slices(change, &mut journal),
+            WatchEvent::Refused(kind) if !was_loaded => *self.loads.of(kind) = Load::Refused,
+            WatchEvent::Refused(_) => {}
+        }
+        journal.settle();
+
+        let services_appear = self.services_known() && !knew_services;
+        telling.summary |= services_appear;
+        if !telling.summary {
+            if kind != Kind::Node && knew_services {
+                self.tell_services(&journal, &mut telling);
+            }
+            self.tell_emptied(&journal, &mut telling);
+        }
+        let summary = if telling.summary { self.summary(kind) } else { [None, None] };
+        let mut changes = Changes { loaded: self.loaded(kind) && !was_loaded, ..Changes::default() };
+        changes.story = telling.finish(summary.into_iter().flatten());
+        self.note_names(journal, services_appear, &mut changes);
+        changes
+    }
+
+    fn note_names(&self, journal: Journal, services_appear: bool, changes: &mut Changes) {
+        for owner in journal.names.into_keys() {
+            match owner {
+                Owner::Area(area) => drop(changes.areas.insert(area)),
+                Owner::Service(service) if self.services_known() => drop(changes.services.insert(service)),
+                Owner::Service(_) => {}
+            }
+        }
+        if services_appear {
+            changes.services = self.services().cloned().collect();
+        }
+    }
+
+    fn fold_nodes(&mut self, change: Change<objects::Node>, journal: &mut Journal, telling: &mut Telling) {
+        match change {
+            Change::Applied(node) => self.fold_node(node.key(), Some(node), journal, telling),
+            Change::Deleted(name) => self.fold_node(name, None, journal, telling),
+            Change::Replaced(list) => {
+                for (name, node) in replacement(list, self.index.nodes.keys()) {
+                    self.fold_node(name, node, journal, telling);
+                }
+            }
+        }
+    }
+
+    fn fold_node(&mut self, name: String, new: Option<objects::Node>, journal: &mut Journal, telling: &mut Telling) {
+        let old = self.index.nodes.get(&name);
+        let same = match (old, &new) {
+            (Some(old), Some(new)) => old.is(new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if same {
+            return;
+        }
+        let new = new.map(|new| Node::read(new, old));
+        if let Some(new) = &new {
+            telling.faults(new, old);
+        }
+        let mut step = Journal::default();
+        let old = self.index.set_node(&name, new, &mut step);
+        step.settle();
+        if !telling.summary {
+            let turns = node_turns(old.as_ref(), self.index.nodes.get(&name));
+            let known = self.services_known();
+            let seen = step.names.iter().filter(|(owner, _)| known || matches!(owner, Owner::Area(_)));
+            let effects = Effects::new(seen);
+            if !(turns.is_empty() && effects.is_empty()) {
+                telling.change(Story::Node { node: name, turns, effects });
+            }
+        }
+        journal.merge(step);
+    }
+
+    fn fold_services(&mut self, change: Change<Service>, journal: &mut Journal) {
+        let named = |service: &Service| !service.deleting && service.annotation.as_deref() == Some(NAMED);
+        match change {
+            Change::Applied(service) => self.index.set_named(&service.key, named(&service), journal),
+            Change::Deleted(key) => self.index.set_named(&key, false, journal),
+            Change::Replaced(list) => {
+                let known = self.index.services.iter().filter(|(_, backing)| backing.named).map(|(key, _)| key);
+                for (key, service) in replacement(list, known) {
+                    self.index.set_named(&key, service.as_ref().is_some_and(named), journal);
+                }
+            }
+        }
+    }
+
+    fn fold_slices(&mut self, change: Change<EndpointSlice>, journal: &mut Journal) {
+        match change {
+            Change::Applied(slice) => self.index.set_slice(&slice.key(), Some(slice), journal),
+            Change::Deleted(key) => self.index.set_slice(&key, None, journal),
+            Change::Replaced(list) => {
+                for (key, slice) in replacement(list, self.index.slices.keys()) {
+                    self.index.set_slice(&key, slice, journal);
+                }
+            }
+        }
+    }
+
+    /// What an event about Services or slices did. It is told by Service, not by slice: an endpoint that moves from one
+    /// slice to another has not moved at all.
+    fn tell_services(&self, journal: &Journal, telling: &mut Telling) {
+        let renamed = journal.names.keys().filter_map(|owner| match owner {
+            Owner::Service(service) => Some(service),
+            Owner::Area(_) => None,
+        });
+        for service in renamed.chain(journal.hosts.keys()).collect::<BTreeSet<_>>() {
+            let owner = Owner::Service(service.clone());
+            let shift = journal.names.get(&owner);
+            let mut turns = Vec::new();
+            match shift.and_then(|shift| shift.exists) {
+                Some(true) => turns.push(ServiceTurn::Named),
+                Some(false) => turns.push(ServiceTurn::Unnamed),
+                None => {}
+            }
+            if let Some(nodes) = journal.hosts.get(service) {
+                let gained = Few::new(FEW, nodes.came().cloned());
+                let lost = Few::new(FEW, nodes.went().cloned());
+                turns.extend((!gained.is_empty()).then_some(ServiceTurn::GainedHosts(gained)));
+                turns.extend((!lost.is_empty()).then_some(ServiceTurn::LostHosts(lost)));
+                let draining = self.index.services.get(service).is_some_and(|backing| backing.hosts.draining());
+                turns.extend(draining.then_some(ServiceTurn::Draining));
+            }
+            let effects = Effects::new(shift.map(|shift| (&owner, shift)));
+            telling.change(Story::Service { service: service.clone(), turns, effects });
+        }
+    }
+
+    fn tell_emptied(&self, journal: &Journal, telling: &mut Telling) {
+        for (owner, shift) in &journal.names {
+            let empty = match owner {
+                Owner::Area(area) => self.index.areas.get(area).is_none_or(|nodes| nodes.tally.is_empty()),
+                // One that lost its name has lost it on purpose.
+                Owner::Service(service) => {
+                    self.services_known() && self.named(service).is_some_and(|backing| backing.tally.is_empty())
+                }
+            };
+            // Addresses came or went and there is none now: so the last one went.
+            if empty && !shift.addresses.is_empty() {
+                telling.emptied(owner.clone());
+            }
+        }
+    }
+
+    /// What there is after a first list of a kind. Until nodes are listed too, no Service has an address and there is
+    /// nothing to say about them.
+    fn summary(&self, kind: Kind) -> [Option<Story>; 2] {
+        match kind {
+            Kind::Node => [Some(self.nodes_listed()), self.services_listed()],
+            Kind::Service | Kind::EndpointSlice if self.loads.nodes == Load::Listed => [self.services_listed(), None],
+            Kind::Service | Kind::EndpointSlice => [None, None],
+        }
+    }
+
+    fn nodes_listed(&self) -> Story {
+        let count = |(area, nodes): (&Area, &AreaNodes)| AreaCount {
+            area: area.clone(),
+            listed: nodes.listed,
+            eligible: nodes.eligible,
+        };
+        let mut areas: Vec<AreaCount> = self.index.areas.iter().map(count).collect();
+        areas.sort_by_key(|area| area.eligible > 0);
+        let eligible = self.nodes().filter(|node| node.verdict().is_eligible()).count();
+        Story::NodesListed { nodes: self.index.nodes.len(), eligible, areas: Few::new(2 * FEW, areas) }
+    }
+
+    /// `None` while Services are not known, or not even looked at.
+    fn services_listed(&self) -> Option<Story> {
+        if !self.services_known() || self.loads.services != Load::Listed {
+            return None;
+        }
+        let named = self.index.services.iter().filter(|(_, backing)| backing.named);
+        let empty = named.clone().filter(|(_, backing)| backing.tally.is_empty());
+        let empty = Few::new(FEW, empty.map(|(service, _)| Owner::Service(service.clone())));
+        Some(Story::ServicesListed { named: named.count(), empty })
+    }
+
+    fn named(&self, service: &ServiceName) -> Option<&Backing> {
+        self.index.services.get(service).filter(|backing| backing.named)
+    }
+
+    /// Whether a kind was listed, or is refused, or is not watched.
     pub fn loaded(&self, kind: Kind) -> bool {
-        let _ = kind;
-        false
+        let mut loads = self.loads;
+        *loads.of(kind) != Load::Missing
+    }
+
+    /// Whether it is known which Services have a name: both they and EndpointSlices are loaded.
+    pub fn services_known(&self) -> bool {
+        self.loaded(Kind::Service) && self.loaded(Kind::EndpointSlice)
     }
 
     /// Whether Services and EndpointSlices are both loaded, or not watched.
@@ -70,23 +297,56 @@ impl Cluster {
 
     /// All areas that a node lists, ready or not.
     pub fn areas(&self) -> impl Iterator<Item = &Area> {
-        [].into_iter()
+        self.index.areas.keys()
     }
 
     /// The addresses of an area's eligible nodes; `None` when no node lists it.
     pub fn area(&self, area: &Area) -> Option<Addresses> {
-        let _ = area;
-        None
+        self.index.areas.get(area).map(|nodes| nodes.tally.addresses())
     }
 
-    /// All Services that have a name.
+    /// All Services that have a name; none until [`services_known`](Self::services_known).
     pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
-        [].into_iter()
+        let known = self.services_known();
+        let named = self.index.services.iter().filter(move |(_, backing)| known && backing.named);
+        named.map(|(service, _)| service)
     }
 
     /// The addresses of the eligible nodes that host a Service; `None` when it has no name.
     pub fn service(&self, service: &ServiceName) -> Option<Addresses> {
-        let _ = service;
-        None
+        if !self.services_known() {
+            return None;
+        }
+        self.named(service).map(|backing| backing.tally.addresses())
+    }
+
+    /// All nodes, by name, also those that do not count.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.index.nodes.values()
+    }
+
+    /// The nodes that host a Service, by name, eligible or not; also of a Service that has no name.
+    pub fn hosts(&self, service: &ServiceName) -> impl Iterator<Item = &str> {
+        self.index.services.get(service).into_iter().flat_map(|backing| backing.hosts.iter())
     }
 }
+
+fn is_list<T: Object>(change: &Change<T>) -> bool {
+    matches!(change, Change::Replaced(_))
+}
+
+/// What a list means for each object: what it is now, or that it is gone. Of an object that is listed twice (in a file
+/// that somebody wrote) the last counts.
+fn replacement<'a, T: Object>(list: Vec<T>, known: impl Iterator<Item = &'a T::Key>) -> BTreeMap<T::Key, Option<T>>
+where
+    T::Key: 'a,
+{
+    let mut all: BTreeMap<T::Key, Option<T>> = known.map(|key| (key.clone(), None)).collect();
+    all.extend(list.into_iter().map(|object| (object.key(), Some(object))));
+    all
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -180,7 +180,8 @@ impl Effects {
         effects
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether no name changed.
+    pub fn is_empty(&self) -> bool {
         self.moves.is_empty() && self.new.is_empty() && self.gone.is_empty()
     }
 }
@@ -192,7 +193,9 @@ pub(super) fn node_turns(old: Option<&Node>, new: Option<&Node>) -> Vec<NodeTurn
     if old.is_none() {
         turns.push(NodeTurn::Appeared);
     }
-    if old.is_none_or(|old| std::mem::discriminant(old.verdict()) != std::mem::discriminant(new.verdict())) {
+    let doomed = |node: &Node| *node.verdict() == Verdict::Out(Ineligible::BeingDeleted);
+    let turned = |old: &Node| old.verdict().is_eligible() != new.verdict().is_eligible() || doomed(old) != doomed(new);
+    if old.is_none_or(turned) {
         turns.push(match new.verdict() {
             Verdict::Eligible => NodeTurn::Ready,
             Verdict::Out(reason) => NodeTurn::Out(reason.clone()),
@@ -307,7 +310,7 @@ impl fmt::Display for Effects {
             next = "; ";
         }
         if self.moves.more() > 0 {
-            write!(f, "{next}{} more", Counted(self.moves.more(), "group of addresses"))?;
+            write!(f, "{next}other addresses, other names")?;
         }
         if !self.new.is_empty() {
             write!(f, "{next}new: {}", self.new)?;
