@@ -89,6 +89,11 @@ impl<T> Few<T> {
         }
     }
 
+    /// The same, each shown in another way.
+    pub(super) fn map<'a, U>(&'a self, show: impl FnMut(&'a T) -> U) -> Few<U> {
+        Few { shown: self.shown.iter().map(show).collect(), more: self.more }
+    }
+
     /// Those that were kept.
     pub fn shown(&self) -> &[T] {
         &self.shown

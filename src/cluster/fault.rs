@@ -103,7 +103,8 @@ impl fmt::Display for Problem {
             }
             Self::HasZoneId(address) => write!(
                 f,
-                "it has a zone id, which no other host understands; write {address} without it, or better a global address"
+                "it has a zone id, which no other host understands; write {address} without it, \
+                 or better a global address"
             ),
             Self::Unspecified => f.write_str("it is the unspecified address; write one that clients can reach"),
             Self::Multicast => f.write_str("it is a multicast address; write one that is the node's own"),

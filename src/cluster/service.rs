@@ -147,19 +147,23 @@ impl Hosts {
 mod tests {
     use super::*;
 
-    const READY: (bool, bool, bool) = (true, true, false);
-    const DRAINING: (bool, bool, bool) = (false, true, true);
-    const TERMINATED: (bool, bool, bool) = (false, false, true);
-    const STARTING: (bool, bool, bool) = (false, false, false);
+    /// Ready, serving, terminating.
+    type Conditions = (bool, bool, bool);
 
-    fn endpoint(node: &str, (ready, serving, terminating): (bool, bool, bool)) -> Endpoint {
+    const READY: Conditions = (true, true, false);
+    const DRAINING: Conditions = (false, true, true);
+    const TERMINATED: Conditions = (false, false, true);
+    const STARTING: Conditions = (false, false, false);
+
+    fn endpoint(node: &str, (ready, serving, terminating): Conditions) -> Endpoint {
         let node = (node != "-").then(|| node.to_owned());
         Endpoint { node, ready, serving, terminating }
     }
 
     #[test]
     fn ready_endpoints_count_else_those_that_serve_while_terminating() {
-        let cases: &[(&[&[(&str, (bool, bool, bool))]], &[&str])] = &[
+        type Slices = &'static [&'static [(&'static str, Conditions)]];
+        let cases: &[(Slices, &[&str])] = &[
             (&[], &[]),
             (&[&[]], &[]),
             (&[&[("a", READY)]], &["a"]),

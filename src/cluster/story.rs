@@ -244,13 +244,13 @@ impl fmt::Display for Story {
                 list(f, turns)?;
                 write!(f, ": {effects}")
             }
-            Self::MoreChanges(changes) => write!(f, "and {} more", Counted(*changes, "change")),
+            Self::MoreChanges(changes) => write!(f, "and {}", Counted(*changes, "more change")),
             Self::Emptied(names) => {
                 write!(f, "{names} {} no address left", if names.len() == 1 { "has" } else { "have" })
             }
             Self::Fault { node, fault } => write!(f, "node {}: {fault}", Plain(node)),
             Self::MoreFaults { node: Some(node), faults } => {
-                write!(f, "node {}: {} more skipped", Plain(node), Counted(*faults, "bad value"))
+                write!(f, "node {}: {} skipped", Plain(node), Counted(*faults, "more bad value"))
             }
             Self::MoreFaults { node: None, faults } => {
                 write!(f, "{} of other nodes skipped", Counted(*faults, "bad value"))
@@ -281,10 +281,14 @@ impl fmt::Display for NodeTurn {
             Self::Out(reason) => write!(f, "is out ({reason})"),
             Self::Entered(areas) => write!(f, "entered {areas}"),
             Self::Left(areas) => write!(f, "left {areas}"),
-            Self::GainedAddresses(addresses) => write!(f, "has a new address {addresses}"),
-            Self::LostAddresses(addresses) => write!(f, "lost its address {addresses}"),
+            Self::GainedAddresses(addresses) => write!(f, "gained {} {addresses}", plural(addresses)),
+            Self::LostAddresses(addresses) => write!(f, "lost {} {addresses}", plural(addresses)),
         }
     }
+}
+
+fn plural(addresses: &Few<IpAddr>) -> &'static str {
+    if addresses.len() == 1 { "address" } else { "addresses" }
 }
 
 impl fmt::Display for ServiceTurn {
@@ -292,8 +296,8 @@ impl fmt::Display for ServiceTurn {
         match self {
             Self::Named => f.write_str("has a name now"),
             Self::Unnamed => f.write_str("lost its name"),
-            Self::GainedHosts(nodes) => write!(f, "runs on {nodes} now"),
-            Self::LostHosts(nodes) => write!(f, "runs no longer on {nodes}"),
+            Self::GainedHosts(nodes) => write!(f, "runs on {} now", nodes.map(|node| Plain(node))),
+            Self::LostHosts(nodes) => write!(f, "runs no longer on {}", nodes.map(|node| Plain(node))),
             Self::Draining => f.write_str("is served by terminating endpoints alone"),
         }
     }

@@ -1,8 +1,8 @@
 //! Counted addresses, and the net change of each name.
 //!
-//! A name's addresses are kept as a count of the eligible nodes that bring each, so that a node that comes or goes costs
-//! work for its own addresses alone, in an area of 5 000 nodes too. What an event does to a name is noted as it is done
-//! in a [`Journal`]; there, what is done and undone within one event cancels out.
+//! A name's addresses are kept as a count of the eligible nodes that bring each, so that a node that comes or goes
+//! costs work for its own addresses alone, in an area of 5 000 nodes too. What an event does to a name is noted in a
+//! [`Journal`] as it is done; there, what is done and undone within one event cancels out.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
