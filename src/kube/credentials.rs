@@ -1,1 +1,206 @@
-//! To come.
+//! Where the API is, and who we are there.
+//!
+//! In: `--kubeconfig`, `KUBECONFIG`, the pod's service account or `~/.kube/config`, in this order. Out: a [`Location`],
+//! found once at the start, and from its [`Credentials`] a [`Session`] before each request. Files are read again for
+//! each session: a request is made twice a minute, which is as often as a token in a file must be looked at, and nothing
+//! can then be too old. What an exec plugin printed is kept until it expires or is refused, for all watchers together.
+
+mod certificate;
+mod error;
+mod exec;
+mod kubeconfig;
+mod location;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use parking_lot::Mutex;
+
+pub use self::error::Error;
+pub use self::exec::{ExecCredential, ExecError, ExecPlugin};
+pub use self::kubeconfig::Kubeconfig;
+pub use self::location::{Environment, Location};
+pub use self::tls::{Identity, TlsMaterial};
+use crate::thread::Stop;
+
+/// How long before its end what an exec plugin printed is replaced.
+const MARGIN_SECONDS: i64 = 60;
+
+/// Something inline or in a file, with the name of its entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Material {
+    /// Inline.
+    Inline(&'static str, Vec<u8>),
+    /// In a file.
+    File(&'static str, PathBuf),
+}
+
+impl Material {
+    /// The bytes, and where they are from.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn read(&self) -> Result<(String, Vec<u8>), Error> {
+        match self {
+            Self::Inline(what, bytes) => Ok((format!("{what}-data"), bytes.clone())),
+            Self::File(what, path) => {
+                let origin = format!("{what} {}", path.display());
+                std::fs::read(path).map(|bytes| (origin, bytes)).map_err(|error| Error::Read(what, path.clone(), error))
+            }
+        }
+    }
+}
+
+/// Who we are, as the kubeconfig says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// A client certificate and its key.
+    pub identity: Option<(Material, Material)>,
+    /// A bearer token.
+    pub token: Option<String>,
+    /// A file with a bearer token; wins over `token`.
+    pub token_file: Option<PathBuf>,
+    /// Name and password.
+    pub basic: Option<(String, String)>,
+    /// A program that knows more.
+    pub exec: Option<ExecPlugin>,
+}
+
+/// What one request is made with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Session {
+    /// For the connection.
+    pub tls: TlsMaterial,
+    /// The header `Authorization`.
+    pub authorization: Option<String>,
+    /// Which run of the exec plugin this is from.
+    run: u64,
+}
+
+/// Credentials that renew themselves, shared by all watchers.
+pub struct Credentials {
+    location: Location,
+    printed: Mutex<Printed>,
+}
+
+/// What the exec plugin printed last.
+#[derive(Default)]
+struct Printed {
+    credential: Option<ExecCredential>,
+    run: u64,
+}
+
+impl Credentials {
+    /// Credentials for a location.
+    ///
+    /// # Errors
+    /// A file cannot be read, or certificates and keys cannot be used. The exec plugin is not run: it may need the
+    /// network, which may come up later.
+    pub fn new(location: Location) -> Result<Self, Error> {
+        let this = Self { location, printed: Mutex::default() };
+        this.session_with(&Printed::default())?.tls.config()?;
+        Ok(this)
+    }
+
+    /// Where to go.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// What to make the next request with. Runs the exec plugin when that is due, which can take half a minute.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the exec plugin gave nothing.
+    pub fn session(&self, stop: &Stop) -> Result<Session, Error> {
+        let mut printed = self.printed.lock();
+        if let Some(plugin) = &self.location.user.exec
+            && printed.credential.as_ref().is_none_or(|credential| is_due(credential, now()))
+        {
+            let fail = |error| Error::Exec(plugin.command.clone(), error);
+            printed.credential = Some(plugin.run(&self.location, stop).map_err(fail)?);
+            printed.run += 1;
+        }
+        self.session_with(&printed)
+    }
+
+    /// The server refused a session (401): what an exec plugin printed for it is not used again.
+    pub fn refuse(&self, session: &Session) {
+        let mut printed = self.printed.lock();
+        if printed.run == session.run {
+            printed.credential = None;
+        }
+    }
+
+    fn session_with(&self, printed: &Printed) -> Result<Session, Error> {
+        let Location { ca, insecure, user, .. } = &self.location;
+        let ca = ca.as_ref().map(Material::read).transpose()?;
+        let exec = printed.credential.as_ref();
+        let identity = match (&user.identity, exec.and_then(|exec| exec.identity.as_ref())) {
+            (_, Some((certificate, key))) => Some(Identity {
+                origin: "what the exec plugin printed".to_owned(),
+                certificates: certificate.clone().into_bytes(),
+                key: key.clone().into_bytes(),
+            }),
+            (Some((certificate, key)), None) => {
+                let (origin, certificates) = certificate.read()?;
+                let (key_origin, key) = key.read()?;
+                Some(Identity { origin: format!("{origin} with {key_origin}"), certificates, key })
+            }
+            (None, None) => None,
+        };
+        let token = match (exec.and_then(|exec| exec.token.clone()), &user.token_file) {
+            (Some(token), _) => Some(token),
+            (None, Some(path)) => Some(read_token(path)?),
+            (None, None) => user.token.clone(),
+        };
+        let authorization = match (token, &user.basic) {
+            (Some(token), _) => Some(format!("Bearer {token}")),
+            (None, Some((name, password))) => {
+                let pair = base64::prelude::BASE64_STANDARD.encode(format!("{name}:{password}"));
+                Some(format!("Basic {pair}"))
+            }
+            (None, None) => None,
+        };
+        let tls = TlsMaterial { ca, identity, insecure: *insecure };
+        Ok(Session { tls, authorization, run: printed.run })
+    }
+}
+
+/// Credentials for where the API is: `kubeconfig` and `context` are the flags, the rest is looked for.
+///
+/// # Errors
+/// No place says where the API is, or what it says cannot be used.
+pub fn find(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Arc<Credentials>, Error> {
+    let location = Environment::of_process().locate(kubeconfig, context)?;
+    Credentials::new(location).map(Arc::new)
+}
+
+/// A token file holds the token and perhaps a newline.
+fn read_token(path: &Path) -> Result<String, Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::Read("token file", path.to_owned(), error))?;
+    let token = text.trim();
+    // A header can hold nothing else, and what is not visible does not belong into a token.
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::BadToken(path.to_owned()));
+    }
+    Ok(token.to_owned())
+}
+
+/// Decodes base64, which may be broken into lines.
+fn base64(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
+    let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    base64::prelude::BASE64_STANDARD.decode(text)
+}
+
+fn is_due(credential: &ExecCredential, now: i64) -> bool {
+    credential.expires.is_some_and(|expires| expires - MARGIN_SECONDS <= now)
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_secs()).ok()).unwrap_or(0)
+}
