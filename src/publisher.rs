@@ -141,7 +141,8 @@ impl Publisher {
 fn log_skipped(zone: &Zone, old: Option<&Zone>) {
     for name in zone.skipped().iter().filter(|name| !old.is_some_and(|old| old.skipped().contains(*name))) {
         log::warn!(
-            "name {name:?} is left out: with the zone it is longer than 255 octets, or a label is empty or longer than 63"
+            "name {name:?} is left out: it is longer than 255 octets with the zone, or a label is empty, longer than 63 or \
+             has other characters than letters, digits, - and _"
         );
     }
 }

@@ -39,6 +39,20 @@ pub struct Changes {
     pub story: Vec<Story>,
 }
 
+impl Changes {
+    /// Adds what a later event changed, its story left out.
+    pub fn merge(&mut self, later: Self) {
+        self.areas.extend(later.areas);
+        self.services.extend(later.services);
+        self.loaded |= later.loaded;
+    }
+
+    /// Whether nothing changed that a zone could show.
+    pub fn is_empty(&self) -> bool {
+        self.areas.is_empty() && self.services.is_empty() && !self.loaded
+    }
+}
+
 /// How far the objects of a kind are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Load {
@@ -288,11 +302,6 @@ impl Cluster {
     /// Whether it is known which Services have a name: both they and EndpointSlices are loaded.
     pub fn services_known(&self) -> bool {
         self.loaded(Kind::Service) && self.loaded(Kind::EndpointSlice)
-    }
-
-    /// Whether Services and EndpointSlices are both loaded, or not watched.
-    pub fn services_known(&self) -> bool {
-        false
     }
 
     /// All areas that a node lists, ready or not.

@@ -138,7 +138,8 @@ impl Zone {
         }
     }
 
-    /// Names that the cluster has and DNS can't: longer than 255 octets, or with a label that is empty or longer than 63.
+    /// Names that the cluster has and DNS can't: longer than 255 octets, or with a label that is empty, longer than 63 or
+    /// no host name's.
     pub fn skipped(&self) -> &BTreeSet<String> {
         &self.skipped
     }
@@ -217,6 +218,9 @@ fn owner<'a>(labels: impl Iterator<Item = &'a str>, apex: &[u8]) -> Option<Vec<u
     let mut owner = Vec::with_capacity(64);
     for label in labels {
         let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length))?;
+        if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+            return None;
+        }
         owner.push(length);
         owner.extend(label.bytes().map(|byte| byte.to_ascii_lowercase()));
     }
@@ -249,3 +253,6 @@ fn digest(config: &ZoneConfig) -> u128 {
     }
     hasher.finish128().as_u128()
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,7 +177,9 @@ fn opt_text(message: &Message<&[u8]>) -> String {
             AllOptData::Cookie(cookie) => write!(text, " cookie={cookie}").unwrap(),
             AllOptData::Nsid(id) => write!(text, " nsid={}", String::from_utf8_lossy(id.as_slice())).unwrap(),
             AllOptData::ExtendedError(error) => write!(text, " ede={}", error.code().to_int()).unwrap(),
-            AllOptData::TcpKeepalive(time) => write!(text, " keepalive={:?}", time.timeout()).unwrap(),
+            AllOptData::TcpKeepalive(time) => {
+                write!(text, " keepalive={:?}", time.timeout().map(Duration::from).unwrap()).unwrap()
+            }
             other => write!(text, " {other:?}").unwrap(),
         }
     }
