@@ -1,1 +1,299 @@
-//! To come.
+//! Queries over connections (RFC 7766): listeners in, replies out, on one thread for all connections.
+//!
+//! Nobody waits for anybody: each connection has its turn when it is ready, for as long as one read lasts. There are at
+//! most [`Limits::connections`]; a new one beyond that replaces the one idle longest. What a connection does with its
+//! bytes is in [`connection`]; here is who has a place and for how long.
+
+use std::io;
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use self::connection::{Connection, Next, Scratch};
+use super::answer::{AnswerConfig, Context, Transport};
+use super::clock;
+use super::counters::TcpCounters;
+use super::trouble::{PAUSE, Trouble};
+use crate::thread::Stop;
+use crate::zone::{Published, Zone};
+
+mod connection;
+mod places;
+
+use self::places::{Place, Places};
+
+/// How often the thread looks whether it should stop and who has been idle for too long.
+const LOOK_UP: Duration = Duration::from_millis(250);
+
+/// Connections that are accepted before others have their turn again.
+const ACCEPTED_AT_ONCE: usize = 64;
+
+/// Tokens from here on are listeners; below are [`Place`]s.
+const FIRST_LISTENER: u64 = 1 << 63;
+
+/// How many connections, and for how long without a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at most.
+    pub connections: usize,
+    /// How long a connection may be idle. RFC 7766, section 6.2.3, wants "on the order of a few seconds".
+    pub idle: Duration,
+    /// The same when more than three quarters of the places are taken.
+    pub idle_when_crowded: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 1000, idle: Duration::from_secs(10), idle_when_crowded: Duration::from_secs(2) }
+    }
+}
+
+/// The TCP side. `F` is [`answer::answer`](super::answer::answer), except in tests.
+#[derive(Debug)]
+pub struct Server<F> {
+    epoll: Epoll,
+    listeners: Vec<TcpListener>,
+    published: Arc<Published>,
+    config: Arc<AnswerConfig>,
+    counters: Arc<TcpCounters>,
+    limits: Limits,
+    answer: F,
+    places: Places<Client>,
+    scratch: Scratch,
+    rotation: u32,
+    /// Until when nobody is accepted, after the kernel refused.
+    paused_until: Option<Duration>,
+    accepting: Trouble,
+    waiting: Trouble,
+}
+
+/// A connection, and what its place in the epoll set is for.
+#[derive(Debug)]
+struct Client {
+    connection: Connection<TcpStream>,
+    awaited: Next,
+}
+
+impl<F> Server<F>
+where
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize,
+{
+    /// Prepares to serve `listeners`, which must not block. `answer` takes query, zone, context and room for the reply,
+    /// and returns the length of the reply.
+    ///
+    /// # Errors
+    /// The system has no room for an epoll set.
+    pub fn new(
+        listeners: Vec<TcpListener>,
+        published: Arc<Published>,
+        config: Arc<AnswerConfig>,
+        counters: Arc<TcpCounters>,
+        limits: Limits,
+        answer: F,
+    ) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        for (token, listener) in (FIRST_LISTENER..).zip(&listeners) {
+            epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+        }
+        Ok(Self {
+            epoll,
+            listeners,
+            published,
+            config,
+            counters,
+            limits,
+            answer,
+            places: Places::new(limits.connections),
+            scratch: Scratch::default(),
+            rotation: 0,
+            paused_until: None,
+            accepting: Trouble::default(),
+            waiting: Trouble::default(),
+        })
+    }
+
+    /// Answers queries until it is told to stop.
+    pub fn run(mut self, stop: &Stop) {
+        let mut events = [EpollEvent::empty(); 64];
+        let timeout = EpollTimeout::try_from(LOOK_UP).unwrap_or(EpollTimeout::ZERO);
+        let mut looked = Duration::ZERO;
+        loop {
+            let now = clock::monotonic();
+            if now.saturating_sub(looked) >= LOOK_UP {
+                looked = now;
+                if stop.requested() {
+                    return;
+                }
+                self.close_idle(now);
+                self.resume_accepting(now);
+            }
+            match self.epoll.wait(&mut events, timeout) {
+                Ok(ready) => {
+                    self.waiting.over();
+                    self.serve(events.get(..ready).unwrap_or_default());
+                }
+                Err(Errno::EINTR) => {}
+                Err(error) => {
+                    if self.waiting.failed("wait for queries over TCP", &error.into()) {
+                        stop.wait(PAUSE);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives each that is ready its turn. The zone is taken once for all of them.
+    fn serve(&mut self, ready: &[EpollEvent]) {
+        if ready.is_empty() {
+            return;
+        }
+        let zone = self.published.current();
+        let now = clock::monotonic();
+        let seconds = clock::seconds(clock::since_1970());
+        for event in ready {
+            match event.data().checked_sub(FIRST_LISTENER) {
+                Some(listener) => self.accept(listener as usize, now),
+                None => self.turn(Place::from_token(event.data()), zone.as_deref(), now, seconds),
+            }
+        }
+        self.counters.open.set(self.places.len());
+    }
+
+    fn turn(&mut self, place: Place, zone: Option<&Zone>, now: Duration, seconds: u32) {
+        let transport = Transport::Tcp { idle: self.idle_limit() };
+        // None if its place was given to somebody else by an earlier event of the same round.
+        let Some(client) = self.places.occupant(place) else { return };
+        let (mut received, mut replied) = (0, 0);
+        let address = client.connection.client;
+        let next = client.connection.advance(&mut self.scratch, now, &mut |query: &[u8], reply: &mut [u8]| {
+            self.rotation = self.rotation.wrapping_add(1);
+            let context =
+                Context { transport, client: address, now: seconds, rotation: self.rotation, config: &self.config };
+            let len = (self.answer)(query, zone, &context, reply);
+            received += 1;
+            replied += usize::from(len > 0);
+            len
+        });
+        self.counters.received.add(received);
+        self.counters.replied.add(replied);
+        let interest = match next {
+            Next::Close => {
+                self.places.vacate(place);
+                return;
+            }
+            _ if next == client.awaited => return,
+            Next::Read => EpollFlags::EPOLLIN,
+            Next::Write => EpollFlags::EPOLLOUT,
+        };
+        client.awaited = next;
+        let mut event = EpollEvent::new(interest, place.token());
+        if self.epoll.modify(&client.connection.stream, &mut event).is_err() {
+            self.places.vacate(place);
+        }
+    }
+
+    fn accept(&mut self, listener: usize, now: Duration) {
+        let mut tries = 0..ACCEPTED_AT_ONCE;
+        while self.paused_until.is_none() && tries.next().is_some() {
+            let Some(accepted) = self.listeners.get(listener).map(TcpListener::accept) else { return };
+            match accepted {
+                Ok((stream, address)) => {
+                    self.accepting.over();
+                    self.counters.accepted.add(1);
+                    self.admit(stream, address.ip().to_canonical(), now);
+                }
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EAGAIN) => return,
+                    // The new client's fault or its network's (accept(2), "Error handling").
+                    Some(
+                        libc::EINTR
+                        | libc::ECONNABORTED
+                        | libc::EPERM
+                        | libc::EPROTO
+                        | libc::ENOPROTOOPT
+                        | libc::ENETDOWN
+                        | libc::EHOSTDOWN
+                        | libc::ENONET
+                        | libc::EHOSTUNREACH
+                        | libc::EOPNOTSUPP
+                        | libc::ENETUNREACH,
+                    ) => {}
+                    code => {
+                        self.counters.accept_errors.add(1);
+                        let lasting = self.accepting.failed("accept a connection over TCP", &error);
+                        // Whoever is idle longest has the descriptor that is missing. If that doesn't help, the wait
+                        // would end at once each time: the client is still there.
+                        if lasting || code != Some(libc::EMFILE) || !self.replace_idle() {
+                            self.pause_accepting(now);
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// Gives a new connection a place. One that cannot be served is closed.
+    fn admit(&mut self, stream: TcpStream, address: IpAddr, now: Duration) {
+        if stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        if self.places.len() >= self.limits.connections {
+            self.replace_idle();
+        }
+        let client = Client { connection: Connection::new(stream, address, now), awaited: Next::Read };
+        let Some(place) = self.places.take(client) else { return };
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, place.token());
+        let added = self.places.occupant(place).map(|client| self.epoll.add(&client.connection.stream, event));
+        if added != Some(Ok(())) {
+            self.places.vacate(place);
+        }
+    }
+
+    /// Closes the connection that is idle longest. False if there is none.
+    fn replace_idle(&mut self) -> bool {
+        let longest = self.places.iter().min_by_key(|(_, client)| client.connection.active);
+        let Some(place) = longest.map(|(place, _)| place) else { return false };
+        self.places.vacate(place);
+        self.counters.replaced.add(1);
+        true
+    }
+
+    /// For how long connections may be idle at present.
+    fn idle_limit(&self) -> Duration {
+        let crowded = self.places.len() > self.limits.connections / 4 * 3;
+        if crowded { self.limits.idle_when_crowded } else { self.limits.idle }
+    }
+
+    fn close_idle(&mut self, now: Duration) {
+        let limit = self.idle_limit();
+        let before = self.places.len();
+        self.places.retain(|client| now.saturating_sub(client.connection.active) < limit);
+        self.counters.timed_out.add(before - self.places.len());
+        self.counters.open.set(self.places.len());
+    }
+
+    fn pause_accepting(&mut self, now: Duration) {
+        self.paused_until = Some(now + PAUSE);
+        self.listen_for(EpollFlags::empty());
+    }
+
+    fn resume_accepting(&mut self, now: Duration) {
+        if self.paused_until.is_some_and(|until| now >= until) {
+            self.paused_until = None;
+            self.listen_for(EpollFlags::EPOLLIN);
+        }
+    }
+
+    fn listen_for(&self, events: EpollFlags) {
+        for (token, listener) in (FIRST_LISTENER..).zip(&self.listeners) {
+            // Changing what is in the set already needs no memory, so it does not fail.
+            let _ = self.epoll.modify(listener, &mut EpollEvent::new(events, token));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

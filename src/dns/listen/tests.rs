@@ -28,7 +28,7 @@ fn what_is_bound_for_which_addresses() {
 
 #[test]
 fn one_port_for_udp_and_tcp_on_all_addresses() {
-    let listeners = Listeners::bind(&config(&["127.0.0.1", "127.0.0.2", "::1"], 0, 2)).unwrap();
+    let listeners = Listeners::bind(&config(&["127.0.0.1", "127.0.0.2", "127.0.0.3"], 0, 2)).unwrap();
     let addresses = listeners.local_addrs();
     assert_eq!(addresses.len(), 3);
     assert_ne!(addresses[0].port(), 0);
@@ -48,14 +48,16 @@ fn no_address_means_one_socket_for_both_families() {
     assert_eq!(listeners.local_addrs()[0].ip(), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     let port = listeners.local_addrs()[0].port();
     std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    std::net::TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap();
+    if UdpSocket::bind("[::1]:0").is_ok() {
+        std::net::TcpStream::connect((Ipv6Addr::LOCALHOST, port)).unwrap();
+    }
 }
 
 #[test]
 fn a_second_instance_ends_with_address_in_use() {
     let first = Listeners::bind(&config(&[], 0, 2)).unwrap();
     let port = first.local_addrs()[0].port();
-    for addresses in [&[][..], &["127.0.0.1"], &["0.0.0.0"], &["::1"]] {
+    for addresses in [&[][..], &["127.0.0.1"], &["0.0.0.0"], &["::"]] {
         let error = Listeners::bind(&config(addresses, port, 2)).unwrap_err();
         assert!(error.in_use(), "{addresses:?}: {error}");
         assert_eq!(error.carrier, Carrier::Tcp);
