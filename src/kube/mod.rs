@@ -105,3 +105,57 @@ fn emit(events: &Sender<WatchEvent>, stop: &Stop, event: WatchEvent) -> bool {
         recv(stop.channel()) -> _ => false,
     }
 }
+
+/// Why there is no source of objects.
+#[derive(Debug)]
+pub enum Error {
+    /// The cluster file.
+    File(file::FileError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A source that is running.
+#[derive(Debug)]
+pub struct Handle {
+    description: String,
+}
+
+impl Handle {
+    /// What it is, for people.
+    pub fn describe(&self) -> &str {
+        &self.description
+    }
+
+    /// Wakes whatever waits for the network.
+    pub fn shutdown(&self) {}
+}
+
+/// Starts to read objects.
+///
+/// # Errors
+/// The source cannot be used.
+pub fn spawn(
+    source: Source,
+    keys: objects::AnnotationKeys,
+    events: Sender<WatchEvent>,
+    threads: &mut crate::thread::Threads,
+) -> Result<Handle, Error> {
+    let path = match source {
+        Source::File(path) => path,
+        Source::Api { .. } => PathBuf::from("the API is to come"),
+    };
+    let description = format!("the file {}", path.display());
+    let (file, objects) = file::ClusterFile::open(path, keys).map_err(Error::File)?;
+    let stop = threads.stop();
+    let _ = threads.spawn("cluster-file", move || file.run(objects, &events, &stop));
+    Ok(Handle { description })
+}

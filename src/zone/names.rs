@@ -69,6 +69,7 @@ impl Names {
     }
 
     /// All names, in no order.
+    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Name)> {
         self.table.iter().map(|name| (&*name.owner, &**name))
     }
