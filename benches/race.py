@@ -144,7 +144,7 @@ def command(name, args, directory, port):
         bind = [] if args.bind == "wildcard" else [f"--bind={args.target}"]
         return [TARGET / "k8s-node-dns", *(f"--{flag}={value}" for flag, value in options.items()), *bind]
     if name == "gdnsd":
-        listen = " ".join(f"[{a}]:{port}" if ":" in a else f"{a}:{port}" for a in args.listen).replace(" ", ", ")
+        listen = ", ".join(f'"[{address}]:{port}"' for address in args.listen)
         config.write_text(
             f"options => {{ listen => [ {listen} ], udp_threads => 1, tcp_threads => 1,"
             f" run_dir => {directory}/run, state_dir => {directory}/state }}\n"
@@ -189,6 +189,7 @@ class Server:
         return [self.ask(question) for question in questions]
 
     def ask(self, question):
+        """Rcode, flags and records of its answer; None if there is none."""
         dig = ["dig", f"@{self.target}", f"-p{self.port}", "+norec", "+noedns", "+tries=1", "+timeout=1"]
         shown = subprocess.run([*dig, *question.split()], capture_output=True, text=True).stdout
         header = re.search(r"status: (\w+).*\n;; flags: ([a-z ]*);", shown)
@@ -211,10 +212,10 @@ class Server:
         sys.exit(f"{self.name} does not answer; it said:\n{log}")
 
     def cpu(self):
-        """Its CPU time so far: (user, all) in ns.
+        """Its CPU time so far in ns: all, and the ticks of it that met user space and the kernel.
 
         The scheduler counts each thread's time to the nanosecond (`schedstat`); how much of it was user space is
-        known from the clock ticks in `stat` only.
+        known from clock ticks (`stat`) only.
         """
         run, user, system = 0, 0, 0
         for process in Path("/proc").glob("[0-9]*"):
@@ -239,7 +240,7 @@ class Server:
         if not int(counted.get("completed", 0)):
             sys.exit(f"dnsperf got no answer from {self.name}:\n{done.stdout}{done.stderr}")
         completed, lost = int(counted["completed"]), int(counted["lost"])
-        self.samples.append((run * user / (user + system) / completed, run / completed, completed, lost))
+        self.samples.append((run * user / max(user + system, 1) / completed, run / completed, completed, lost))
 
     def end(self):
         """Ends it and what it started, which is its session."""
@@ -289,8 +290,10 @@ def main():
     needed = ["dnsperf", "dig", *(PROGRAMS[name] for name in args.servers if name in PROGRAMS)]
     if missing := [PACKAGES[program] for program in needed if not shutil.which(program)]:
         sys.exit(f"not installed; on Debian: apt-get install {' '.join(missing)}")
-    subprocess.run(["cargo", "build", "--release", "--quiet", "--example", "echo"], cwd=ROOT, check=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    build = ["cargo", "build", "--release", "--quiet", "--bin", "k8s-node-dns", "--example", "echo"]
+    subprocess.run(build, cwd=ROOT, check=True)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     args.records = Records(args.nodes, args.area_nodes)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="race-")))
@@ -307,7 +310,7 @@ def main():
             print(f"\rround {turn + 1} of {args.rounds} ", end="", file=sys.stderr, flush=True)
             for server in servers:
                 server.race(args)
-        print("\r", end="", file=sys.stderr)
+        print("\r\033[K", end="", file=sys.stderr)
         report(servers)
 
 
