@@ -22,6 +22,6 @@ fn main() -> Result<(), &'static str> {
     for _ in 0..count {
         black_box(responder.reply(black_box(&query)));
     }
-    println!("{}", responder.reply(&query).len());
+    println!("reply: {} octets", responder.reply(&query).len());
     Ok(())
 }

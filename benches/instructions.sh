@@ -13,13 +13,13 @@ command -v valgrind >/dev/null || { echo 'not installed; on Debian: apt-get inst
 cargo build --release --quiet --example hot_path
 program=${CARGO_TARGET_DIR:-target}/release/examples/hot_path
 
-instructions() {
-    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$nodes" "$@" 2>&1 >/dev/null |
-        awk '/Collected/ { print $4 }'
-}
+run() { valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$nodes" "$@" 2>&1; }
 
 rustc -V
-echo "$nodes nodes"
+echo "$nodes nodes; kind of question, instructions, octets of the reply:"
 "$program" | while read -r kind; do
-    printf '%-9s %6d\n' "$kind" $((($(instructions "$kind" $many) - $(instructions "$kind" $few)) / (many - few)))
+    { run "$kind" $few && run "$kind" $many; } | awk -v kind="$kind" -v queries=$((many - few)) '
+        /Collected/ { few = many; many = $4 }
+        /^reply/    { octets = $2 }
+        END         { printf "%-9s %6.1f %5d\n", kind, (many - few) / queries, octets }'
 done

@@ -1,11 +1,8 @@
 //! What one reply, one change of the zone and one list from the API server cost. `cargo bench`.
 
-#![expect(clippy::expect_used, reason = "a benchmark that cannot do its work must end")]
-
 mod fixture;
 
 use divan::Bencher;
-use divan::counter::BytesCount;
 use k8s_node_dns::kube::{Change, WatchEvent};
 use k8s_node_dns::zone::Zone;
 
