@@ -114,7 +114,7 @@ pub fn zone_config() -> ZoneConfig {
 
 /// A cluster of so many nodes and those of the area `large`; no Services.
 pub fn cluster(nodes: usize) -> Cluster {
-    let mut cluster = Cluster::default();
+    let mut cluster = Cluster::new(true);
     let mut all: Vec<Node> = (0..nodes).map(|index| node(index, true)).collect();
     all.extend((0..LARGE_AREA).map(|index| Node { areas: Some("large".to_owned()), ..node(nodes + index, true) }));
     cluster.apply(WatchEvent::Nodes(Change::Replaced(all)));

@@ -3,8 +3,13 @@
 mod fixture;
 
 use divan::Bencher;
+use divan::counter::BytesCount;
+use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed};
+use k8s_node_dns::kube::objects::{AnnotationKeys, Node};
 use k8s_node_dns::kube::{Change, WatchEvent};
 use k8s_node_dns::zone::Zone;
+use serde::de::DeserializeSeed;
+use serde_json::json;
 
 fn main() {
     divan::main();
@@ -36,4 +41,58 @@ fn update_zone(bencher: Bencher<'_, '_>, nodes: usize) {
         let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(fixture::node(nodes / 2, ready))));
         zone = zone.update(&cluster, &changes);
     });
+}
+
+/// A page of 500 nodes from the API server, each of about 10 KB: most of it is images and managed fields.
+#[divan::bench]
+fn decode_list(bencher: Bencher<'_, '_>) {
+    let list = node_list(500).to_string();
+    let keys = AnnotationKeys {
+        areas: "k8s.pootis.network/node-areas".to_owned(),
+        addresses: "k8s.pootis.network/node-ips".to_owned(),
+        service: None,
+    };
+    let decode = || -> Vec<Node> {
+        let seed = DocumentSeed { keys: &keys, budget: &Budget::default() };
+        let mut json = serde_json::Deserializer::from_reader(list.as_bytes());
+        let Document { items, .. } = seed.deserialize(&mut json).unwrap_or_default();
+        items.into_iter().filter_map(|item| item.decode().ok()).collect()
+    };
+    assert_eq!(decode().len(), 500, "each of the nodes is decoded");
+    bencher.counter(BytesCount::of_str(&list)).bench_local(decode);
+}
+
+fn node_list(nodes: usize) -> serde_json::Value {
+    let image = |number: usize| {
+        let name = format!("registry.example.org/team/service-{number}");
+        json!({"names": [format!("{name}@sha256:{number:064x}"), format!("{name}:v1.2.3")], "sizeBytes": 123_456_789})
+    };
+    let images: Vec<_> = (0..40).map(image).collect();
+    let field = |number: usize| (format!("f:field-{number}"), json!({"f:status": {}, "f:type": {}}));
+    let fields: serde_json::Map<_, _> = (0..40).map(field).collect();
+    let node = |number: usize| {
+        json!({
+            "metadata": {
+                "name": format!("node-{number}"),
+                "resourceVersion": "123456",
+                "annotations": {
+                    "k8s.pootis.network/node-areas": "home, cloud",
+                    "k8s.pootis.network/node-ips": "192.0.2.1, 2001:db8::1",
+                    "volumes.kubernetes.io/controller-managed-attach-detach": "true",
+                },
+                "labels": {"kubernetes.io/hostname": format!("node-{number}"), "kubernetes.io/os": "linux"},
+                "managedFields": [{"manager": "kubelet", "operation": "Update", "fieldsV1": fields}],
+            },
+            "spec": {"podCIDR": "10.0.0.0/24", "providerID": "example://1"},
+            "status": {
+                "conditions": [
+                    {"type": "MemoryPressure", "status": "False", "reason": "KubeletHasSufficientMemory"},
+                    {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting"},
+                ],
+                "images": images,
+            },
+        })
+    };
+    let items: Vec<_> = (0..nodes).map(node).collect();
+    json!({"kind": "NodeList", "apiVersion": "v1", "metadata": {"resourceVersion": "123456"}, "items": items})
 }
