@@ -4,6 +4,7 @@
 
 #![no_main]
 
+mod zone_config;
 mod zones;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -220,7 +221,7 @@ impl<'r> Reply<'r> {
             assert!(question.qclass() == record.class || question.qclass() == Class::ANY);
         }
         for record in &self.authority {
-            assert_eq!((record.rtype, record.owner.to_lowercase().as_str()), (Rtype::SOA, zones::APEX));
+            assert_eq!((record.rtype, record.owner.to_lowercase().as_str()), (Rtype::SOA, zone_config::APEX));
         }
         for record in &self.additional {
             assert!(asked == Rtype::NS && [Rtype::A, Rtype::AAAA].contains(&record.rtype), "{record:?}");

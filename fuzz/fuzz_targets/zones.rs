@@ -1,16 +1,11 @@
-//! The zones that are asked: areas that fit into a datagram and that don't, without addresses, a Service, two name
-//! servers.
+//! The zones that are asked: areas that fit into a datagram and that don't, one without addresses, and a Service.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use domain::base::{Name, Ttl};
 use k8s_node_dns::cluster::Cluster;
 use k8s_node_dns::kube::objects::{Condition, Endpoint, EndpointSlice, NamespacedName, Node, Service};
 use k8s_node_dns::kube::{Change, WatchEvent};
-use k8s_node_dns::zone::{NameServer, SoaConfig, Zone, ZoneConfig};
+use k8s_node_dns::zone::Zone;
 
-/// The zone's name, as domain prints it.
-pub const APEX: &str = "lb.test";
+use crate::zone_config::config;
 
 /// Nodes, Services and EndpointSlices are known.
 pub fn complete() -> Zone {
@@ -41,30 +36,7 @@ fn nodes() -> Cluster {
     let mut nodes: Vec<Node> = (1..=3).map(|number| node("home", number)).collect();
     nodes.extend((1..=100).map(|number| node("cloud", number)));
     nodes.push(Node { ready: ready("False"), ..node("away", 1) });
-    let mut cluster = Cluster::default();
+    let mut cluster = Cluster::new(true);
     cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes)));
     cluster
-}
-
-fn config() -> ZoneConfig {
-    let name = |text: &str| Name::vec_from_str(text).expect("a name");
-    let glue =
-        vec![IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
-    let ttl = Ttl::from_secs(30);
-    ZoneConfig {
-        apex: name(APEX),
-        servers: vec![
-            NameServer { name: name("ns1.lb.test"), glue },
-            NameServer { name: name("ns2.elsewhere.test"), glue: Vec::new() },
-        ],
-        soa: SoaConfig {
-            mailbox: name("admin.elsewhere.test"),
-            refresh: Ttl::from_secs(3600),
-            retry: Ttl::from_secs(900),
-            expire: Ttl::from_secs(604_800),
-            ttl,
-            negative_ttl: ttl,
-        },
-        ttl,
-    }
 }
