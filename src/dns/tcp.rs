@@ -2,7 +2,7 @@
 //!
 //! Nobody waits for anybody: each connection has its turn when it is ready, for as long as one read lasts. There are at
 //! most [`Limits::connections`]; a new one beyond that replaces the one idle longest. What a connection does with its
-//! bytes is in [`connection`]; here is who has a place and for how long.
+//! bytes is in `connection`; here is who has a place and for how long.
 
 use std::io;
 use std::net::{IpAddr, TcpListener, TcpStream};
@@ -197,10 +197,12 @@ where
 
     fn accept(&mut self, listener: usize, now: Duration) {
         let mut tries = 0..ACCEPTED_AT_ONCE;
+        let mut any = false;
         while self.paused_until.is_none() && tries.next().is_some() {
             let Some(accepted) = self.listeners.get(listener).map(TcpListener::accept) else { return };
             match accepted {
                 Ok((stream, address)) => {
+                    any = true;
                     self.accepting.over();
                     self.counters.accepted.add(1);
                     self.admit(stream, address.ip().to_canonical(), now);
@@ -221,6 +223,9 @@ where
                         | libc::EOPNOTSUPP
                         | libc::ENETUNREACH,
                     ) => {}
+                    // Linux looks for a descriptor before it looks for a client, so perhaps there is none. If there is,
+                    // this listener is ready again.
+                    Some(libc::EMFILE | libc::ENFILE) if any => return,
                     code => {
                         self.counters.accept_errors.add(1);
                         let lasting = self.accepting.failed("accept a connection over TCP", &error);

@@ -267,3 +267,50 @@ fn a_client_that_resets_disturbs_nobody() {
         ask(&mut lasting, 1);
     }
 }
+
+/// The limit of open files belongs to the process, so the test runs again as a process of its own.
+#[test]
+fn without_a_free_descriptor_the_connection_idle_longest_goes() {
+    let name = std::thread::current().name().unwrap().to_owned();
+    let child = "K8S_NODE_DNS_TEST_FEW_DESCRIPTORS";
+    if std::env::var_os(child).is_none() {
+        let output = std::process::Command::new("sh")
+            .args(["-c", r#"ulimit -n 40 && exec "$0" --exact "$1" --nocapture"#])
+            .args([std::env::current_exe().unwrap().as_os_str(), name.as_ref()])
+            .env(child, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+        return;
+    }
+    let server = start(PATIENT, echo);
+    let mut first = connect(&server);
+    ask(&mut first, 1);
+    let mut taken = Vec::new();
+    let take_all = |taken: &mut Vec<_>| taken.extend(std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()));
+    take_all(&mut taken);
+    taken.pop();
+    let mut second = connect(&server); // with the last one, so there is none for the server's end
+    ask(&mut second, 2);
+    assert_closed(&mut first);
+    ask(&mut second, 3);
+    let errors = server.counters.accept_errors.value();
+    assert!(errors > 0);
+
+    // With nobody to close the server waits until there is a descriptor.
+    drop((first, second));
+    while server.counters.open.value() > 0 {
+        std::thread::yield_now();
+    }
+    take_all(&mut taken);
+    taken.pop();
+    let mut third = connect(&server);
+    while server.counters.accept_errors.value() == errors {
+        std::thread::yield_now();
+    }
+    taken.clear();
+    ask(&mut third, 4);
+    // It tried about ten times a second, not as often as it could.
+    assert!(server.counters.accept_errors.value() < errors + 100);
+}
