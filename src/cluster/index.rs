@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::node::{Area, Node};
 use super::service::{Hosts, Moved};
-use super::tally::{Journal, Tally};
+use super::tally::{Journal, Shift, Tally};
 use super::{Owner, ServiceName};
 use crate::kube::objects::{EndpointSlice, NamespacedName};
 
@@ -116,9 +116,10 @@ impl Index {
         let backing = self.services.entry(service.clone()).or_default();
         backing.named = named;
         let hosts: Vec<String> = backing.hosts.iter().map(ToOwned::to_owned).collect();
-        journal.shift(Owner::Service(service.clone())).note_existence(named);
+        let shift = journal.shift(Owner::Service(service.clone()));
+        shift.note_existence(named);
         for node in hosts {
-            self.set_hosted(service, &node, named, journal);
+            self.set_hosted(service, &node, named, shift);
         }
         self.forget_if_empty(service);
     }
@@ -148,11 +149,13 @@ impl Index {
     }
 
     fn move_hosts(&mut self, service: &ServiceName, moved: Moved, journal: &mut Journal) {
-        if self.services.get(service).is_some_and(|backing| backing.named) {
+        if !moved.is_empty() && self.services.get(service).is_some_and(|backing| backing.named) {
+            let hosts = journal.hosts.entry(service.clone()).or_default();
+            let shift = journal.names.entry(Owner::Service(service.clone())).or_default();
             for (nodes, here) in [(moved.gained, true), (moved.lost, false)] {
                 for node in nodes {
-                    self.set_hosted(service, &node, here, journal);
-                    journal.hosts.entry(service.clone()).or_default().note(node, here);
+                    self.set_hosted(service, &node, here, shift);
+                    hosts.note(node, here);
                 }
             }
         }
@@ -160,7 +163,7 @@ impl Index {
     }
 
     /// A node begins or ceases to host a named Service.
-    fn set_hosted(&mut self, service: &ServiceName, node: &str, here: bool, journal: &mut Journal) {
+    fn set_hosted(&mut self, service: &ServiceName, node: &str, here: bool, shift: &mut Shift) {
         if here {
             self.hosted.entry(node.to_owned()).or_default().insert(service.clone());
         } else if let Some(hosted) = self.hosted.get_mut(node) {
@@ -171,7 +174,6 @@ impl Index {
         }
         let addresses = self.nodes.get(node).and_then(Node::counted);
         if let (Some(addresses), Some(backing)) = (addresses, self.services.get_mut(service)) {
-            let shift = journal.shift(Owner::Service(service.clone()));
             if here {
                 backing.tally.add(addresses, shift);
             } else {

@@ -34,6 +34,12 @@ pub(super) struct Moved {
     pub(super) lost: Vec<String>,
 }
 
+impl Moved {
+    pub(super) fn is_empty(&self) -> bool {
+        self.gained.is_empty() && self.lost.is_empty()
+    }
+}
+
 impl Count {
     fn is_zero(self) -> bool {
         self == Self::default()
@@ -69,14 +75,17 @@ impl Hosts {
         }
         let was_ready = self.any_ready();
         let old = self.slices.remove(slice).unwrap_or_default();
+        // How the nodes stood that this slice says something different about.
         let mut before: BTreeMap<String, Count> = BTreeMap::new();
-        for (node, count) in new.iter().flatten() {
+        for (node, count) in new.iter().flatten().filter(|(node, count)| old.get(*node) != Some(*count)) {
             let total = self.count(node, *count, u32::saturating_add);
-            before.entry(node.clone()).or_insert(total);
+            before.insert(node.clone(), total);
         }
         for (node, count) in old {
-            let total = self.count(&node, count, u32::saturating_sub);
-            before.entry(node).or_insert(total);
+            if new.as_ref().and_then(|new| new.get(&node)) != Some(&count) {
+                let total = self.count(&node, count, u32::saturating_sub);
+                before.entry(node).or_insert(total);
+            }
         }
         if let Some(new) = new {
             self.slices.insert(slice.to_owned(), new);
