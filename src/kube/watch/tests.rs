@@ -1,0 +1,266 @@
+use super::*;
+use crate::kube::objects::Node;
+
+/// A watch with a clock.
+struct Rig {
+    watch: Watch<Node>,
+    start: Instant,
+    now: Instant,
+    chance: f64,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { watch: Watch::default(), start: now, now, chance: 0.0 }
+    }
+
+    /// One that watches from version 10.
+    fn watching() -> Self {
+        let mut rig = Self::new();
+        assert_eq!(rig.take(page("a", "10", "")), [replaced("a")]);
+        assert_eq!(rig.step(), watch("10"));
+        rig
+    }
+
+    fn take(&mut self, input: Input<Node>) -> Vec<Told<Node>> {
+        self.watch.take(input, Moment { now: self.now, chance: self.chance })
+    }
+
+    fn fail(&mut self, failure: Failure) -> Vec<Told<Node>> {
+        self.take(Input::Failed(failure))
+    }
+
+    fn step(&mut self) -> Step {
+        self.watch.step(self.now)
+    }
+
+    fn wait(&mut self, millis: u64) {
+        self.now += Duration::from_millis(millis);
+    }
+
+    /// How long the pause is, in milliseconds, if there is one; it is waited for.
+    fn pause(&mut self) -> u128 {
+        let Step::Pause(until) = self.step() else { return 0 };
+        let pause = until.duration_since(self.now);
+        self.now = until;
+        pause.as_millis()
+    }
+}
+
+fn nodes(names: &str) -> Vec<Node> {
+    names.split_whitespace().map(|name| Node { name: name.into(), ..Node::default() }).collect()
+}
+
+fn page(names: &str, version: &str, next: &str) -> Input<Node> {
+    Input::Page { objects: nodes(names), version: version.into(), next: next.into() }
+}
+
+fn replaced(names: &str) -> Told<Node> {
+    Told::Changed(Change::Replaced(nodes(names)))
+}
+
+fn list(token: &str) -> Step {
+    Step::List(token.into())
+}
+
+fn watch(version: &str) -> Step {
+    Step::Watch(version.into())
+}
+
+fn bookmark(version: &str) -> Input<Node> {
+    Input::Bookmark(version.into())
+}
+
+#[test]
+fn pages_are_collected_and_told_in_one_step() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.step(), list(""));
+    assert_eq!(rig.take(page("a b", "7", "two")), []);
+    assert_eq!(rig.step(), list("two"));
+    assert_eq!(rig.take(page("c", "7", "three")), []);
+    assert_eq!(rig.step(), list("three"));
+    assert_eq!(rig.take(page("", "7", "")), [replaced("a b c")]);
+    assert_eq!(rig.step(), watch("7"));
+}
+
+#[test]
+fn a_page_token_that_is_gone_starts_the_list_again() {
+    let mut rig = Rig::new();
+    rig.take(page("a b", "7", "two"));
+    assert_eq!(rig.fail(Failure::Gone), []);
+    assert_eq!(rig.step(), list(""));
+    assert_eq!(rig.take(page("c", "9", "")), [replaced("c")], "the old pages are dropped");
+}
+
+#[test]
+fn events_are_told_and_move_the_version() {
+    let mut rig = Rig::watching();
+    let applied = Change::Applied(nodes("b").remove(0));
+    assert_eq!(rig.take(Input::Event(Some(applied.clone()), "11".into())), [Told::Changed(applied)]);
+    assert_eq!(rig.step(), watch("11"));
+    let deleted = Change::Deleted("a".to_owned());
+    assert_eq!(rig.take(Input::Event(Some(deleted.clone()), "12".into())), [Told::Changed(deleted)]);
+    assert_eq!(rig.take(Input::Event(None, "13".into())), [], "an object that cannot be used");
+    assert_eq!(rig.take(Input::Event(None, String::new())), []);
+    assert_eq!(rig.step(), watch("13"));
+    assert_eq!(rig.take(bookmark("20")), []);
+    assert_eq!(rig.step(), watch("20"));
+    assert_eq!(rig.take(bookmark("")), []);
+    assert_eq!(rig.step(), watch("20"));
+}
+
+#[test]
+fn a_watch_that_ends_as_it_should_is_resumed_from_its_last_version() {
+    let mut rig = Rig::watching();
+    rig.take(bookmark("15"));
+    rig.wait(30_000);
+    assert_eq!(rig.take(Input::End), []);
+    assert_eq!(rig.step(), watch("15"));
+}
+
+#[test]
+fn a_server_that_ends_each_watch_at_once_does_not_keep_us_spinning() {
+    for (chance, pause) in [(0.0, 500), (1.0, 1000)] {
+        let mut rig = Rig { chance, ..Rig::watching() };
+        for _ in 0..5 {
+            rig.take(Input::End);
+            assert_eq!(rig.pause(), pause);
+            assert_eq!(rig.step(), watch("10"));
+        }
+    }
+}
+
+#[test]
+fn there_is_a_list_every_ten_minutes() {
+    let mut rig = Rig::watching();
+    let mut lists = Vec::new();
+    while rig.now < rig.start + 3 * RELIST {
+        rig.wait(30_000);
+        rig.take(Input::End);
+        if rig.step() == list("") {
+            lists.push(rig.now.duration_since(rig.start));
+            assert_eq!(rig.take(page("a", "10", "")), [replaced("a")]);
+        }
+    }
+    assert_eq!(lists, [RELIST, 2 * RELIST, 3 * RELIST]);
+}
+
+#[test]
+fn the_first_failure_of_a_connection_is_tried_again_at_once_and_later_ones_within_a_second() {
+    for chance in [0.0, 0.5, 1.0] {
+        let mut rig = Rig { chance, ..Rig::watching() };
+        rig.fail(Failure::Connection);
+        assert_eq!(rig.step(), list(""), "after any failure the next step is a list");
+        for _ in 0..1000 {
+            rig.fail(Failure::Connection);
+            assert!((500..=1000).contains(&rig.pause()));
+            assert_eq!(rig.step(), list(""));
+        }
+    }
+}
+
+#[test]
+fn lists_that_succeed_do_not_make_failing_watches_spin() {
+    let mut rig = Rig::watching();
+    rig.fail(Failure::Connection);
+    for _ in 0..5 {
+        rig.take(page("a", "10", ""));
+        rig.fail(Failure::Connection);
+        assert_eq!(rig.pause(), 500);
+        assert_eq!(rig.step(), list(""));
+    }
+}
+
+#[test]
+fn after_a_calm_time_a_failure_is_the_first_again() {
+    let mut rig = Rig::watching();
+    for _ in 0..5 {
+        rig.fail(Failure::Connection);
+        rig.pause();
+    }
+    rig.take(page("a", "10", ""));
+    rig.wait(30_000);
+    rig.take(Input::End);
+    assert_eq!(rig.watch.failures(), 0);
+    rig.fail(Failure::Connection);
+    assert_eq!(rig.step(), list(""));
+}
+
+#[test]
+fn refusals_back_off_from_half_a_second_to_half_a_minute() {
+    for failure in [Failure::Forbidden, Failure::Other(None)] {
+        let mut rig = Rig { chance: 1.0, ..Rig::watching() };
+        let pauses: Vec<_> = (0..8).map(|_| (rig.fail(failure), rig.pause()).1).collect();
+        assert_eq!(pauses, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000], "{failure:?}");
+        assert_eq!(rig.step(), list(""));
+        rig.chance = 0.0;
+        rig.fail(failure);
+        assert_eq!(rig.pause(), 500);
+    }
+}
+
+#[test]
+fn unauthorized_is_tried_once_at_once_and_then_with_back_off() {
+    for failure in [Failure::Unauthorized, Failure::Gone] {
+        let mut rig = Rig { chance: 1.0, ..Rig::watching() };
+        let pauses: Vec<_> = (0..4).map(|_| (rig.fail(failure), rig.pause()).1).collect();
+        assert_eq!(pauses, [0, 2000, 4000, 8000], "{failure:?}");
+    }
+}
+
+#[test]
+fn retry_after_is_honoured_within_reason() {
+    let mut rig = Rig::watching();
+    for (wanted, pause) in [(0, 0), (1, 1000), (120, 120_000), (86_400, 300_000)] {
+        rig.fail(Failure::Other(Some(Duration::from_secs(wanted))));
+        assert_eq!(rig.pause(), pause);
+        assert_eq!(rig.step(), list(""));
+    }
+    rig.chance = 1.0;
+    rig.fail(Failure::Other(Some(Duration::from_secs(1))));
+    assert_eq!(rig.pause(), 1500);
+}
+
+#[test]
+fn a_forbidden_kind_is_told_once_until_it_is_allowed() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.fail(Failure::Forbidden), [Told::Refused]);
+    assert_eq!(rig.fail(Failure::Forbidden), []);
+    assert_eq!(rig.fail(Failure::Connection), []);
+    assert_eq!(rig.fail(Failure::Forbidden), []);
+    assert_eq!(rig.take(page("a", "10", "")), [Told::Allowed, replaced("a")]);
+    assert_eq!(rig.fail(Failure::Forbidden), [Told::Refused], "a right that is lost later");
+}
+
+#[test]
+fn a_list_or_bookmark_below_our_version_is_a_restored_server() {
+    let mut rig = Rig::watching();
+    assert_eq!(rig.take(bookmark("9")), [Told::Restored]);
+    assert_eq!(rig.step(), list(""));
+    assert_eq!(rig.take(page("b", "9", "")), [replaced("b")], "known by now");
+
+    let mut rig = Rig::watching();
+    rig.fail(Failure::Connection);
+    assert_eq!(rig.take(page("b", "9", "")), [Told::Restored, replaced("b")]);
+    assert_eq!(rig.step(), watch("9"));
+
+    let mut rig = Rig::watching();
+    rig.fail(Failure::Connection);
+    assert_eq!(rig.take(page("a", "10", "")), [replaced("a")], "the same version is no older one");
+    rig.fail(Failure::Connection);
+    assert_eq!(rig.take(page("a", "x", "")), [replaced("a")], "not a number");
+}
+
+#[test]
+fn when_another_kind_saw_a_restored_server_this_one_lists_too() {
+    let mut rig = Rig::watching();
+    assert_eq!(rig.take(Input::Restored), []);
+    assert_eq!(rig.step(), list(""));
+    assert_eq!(rig.take(page("b", "3", "")), [replaced("b")], "and does not tell the others again");
+
+    let mut rig = Rig::new();
+    rig.take(page("a", "7", "two"));
+    rig.take(Input::Restored);
+    assert_eq!(rig.step(), list(""), "a list of which pages are missing starts again");
+}
