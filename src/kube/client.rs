@@ -1,1 +1,336 @@
-//! To come.
+//! Requests to the API server: a page of a list, or a watch.
+//!
+//! In: which kind, from where on, and [`Credentials`]. Out: decoded documents and events, or a [`RequestError`] that
+//! says how the next attempt should be made. One [`Client`], with one ureq agent, belongs to each watcher, so that its
+//! blocked read can be ended alone through its [`Interrupt`].
+
+mod error;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, BufReader, Read};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{bounded, select};
+use parking_lot::Mutex;
+use serde::de::DeserializeSeed;
+use ureq::config::Config;
+use ureq::http::{Response, StatusCode, Uri};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::{Agent, Body, BodyReader, Proxy};
+
+pub use self::error::{RequestError, Status};
+use super::Kind;
+use super::credentials::{Credentials, Location, Session, TlsMaterial};
+use super::decode::{Budget, Document, DocumentSeed, Event, EventSeed, SERVICE_LABEL};
+use super::objects::AnnotationKeys;
+use super::watch::RELIST;
+use crate::thread::Stop;
+
+/// Resolving the server's name, and then connecting with TLS, have so long each.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a watch is asked to last. That bounds how stale an answer can be behind a connection that died without a
+/// word, which no keepalive does behind a load balancer.
+const WATCH_SECONDS: u64 = 30;
+
+/// A server that says nothing for so long is dead: it should have ended the watch before.
+const SILENCE: Duration = Duration::from_secs(WATCH_SECONDS + 3);
+
+/// Objects in a page of a list, as kubectl asks for them.
+const PAGE: u32 = 500;
+
+/// How much of an error's body is read.
+const MAX_ERROR_BYTES: u64 = 64 * 1024;
+
+/// Ends what a client is waiting for, from another thread.
+#[derive(Clone, Default)]
+pub struct Interrupt(Arc<Mutex<Slot>>);
+
+#[derive(Default)]
+struct Slot {
+    agent: Option<Agent>,
+    closed: bool,
+}
+
+impl Interrupt {
+    /// Fails the request at hand; the next one is made on a new connection.
+    pub fn interrupt(&self) {
+        if let Some(agent) = self.0.lock().agent.take() {
+            agent.shutdown();
+        }
+    }
+
+    /// Fails the request at hand and all that come.
+    pub fn close(&self) {
+        self.0.lock().closed = true;
+        self.interrupt();
+    }
+
+    fn put(&self, agent: &Agent) -> Result<(), RequestError> {
+        let mut slot = self.0.lock();
+        if slot.closed {
+            return Err(RequestError::Stopped);
+        }
+        slot.agent = Some(agent.clone());
+        Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().agent.is_none()
+    }
+}
+
+/// A client for one kind.
+pub struct Client {
+    kind: Kind,
+    credentials: Arc<Credentials>,
+    keys: AnnotationKeys,
+    interrupt: Interrupt,
+    stop: Stop,
+    agent: Option<(TlsMaterial, Agent)>,
+}
+
+impl Client {
+    /// A client that has not connected yet.
+    pub fn new(kind: Kind, credentials: Arc<Credentials>, keys: AnnotationKeys, stop: Stop) -> Self {
+        Self { kind, credentials, keys, interrupt: Interrupt::default(), stop, agent: None }
+    }
+
+    /// What ends a blocked read of this client.
+    pub fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
+    }
+
+    /// A page of the list; `token` is empty for the first one. Its `resourceVersion` is unset, which is the only kind of
+    /// list that cannot be older than what was seen before.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn list(&mut self, token: &str) -> Result<Document, RequestError> {
+        let mut query = format!("limit={PAGE}");
+        if !token.is_empty() {
+            query += &format!("&continue={}", encode(token));
+        }
+        let (budget, mut json) = self.get(&query)?;
+        let document = DocumentSeed { keys: &self.keys, budget: &budget }.deserialize(&mut json);
+        // Reading on to the end lets the connection be used again, and notices an end that is missing.
+        document.and_then(|document| json.end().map(|()| document)).map_err(RequestError::Body)
+    }
+
+    /// A watch from a version.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn watch(&mut self, version: &str) -> Result<Events, RequestError> {
+        let query = format!(
+            "watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={}",
+            encode(version)
+        );
+        let (budget, json) = self.get(&query)?;
+        Ok(Events { json, budget, keys: self.keys.clone() })
+    }
+
+    fn get(&mut self, query: &str) -> Result<(Rc<Budget>, Json), RequestError> {
+        let session = self.credentials.session(&self.stop).map_err(RequestError::Credentials)?;
+        let agent = self.agent_for(&session)?;
+        let (url, host) = url(self.credentials.location(), self.kind, query);
+        let mut request = agent.get(url).header("accept", "application/json").header("host", host);
+        if let Some(authorization) = &session.authorization {
+            request = request.header("authorization", authorization);
+        }
+        // On a thread of its own, since nothing can interrupt the resolver or a TCP connect, and the daemon must be able
+        // to stop meanwhile. The thread ends when the connect times out; its answer then goes nowhere.
+        let (sender, receiver) = bounded(1);
+        std::thread::Builder::new()
+            .name("request".to_owned())
+            .spawn(move || drop(sender.send(request.call())))
+            .map_err(|error| RequestError::Request(ureq::Error::Io(error)))?;
+        let response = select! {
+            recv(receiver) -> response => response.map_err(|_| RequestError::Stopped)?.map_err(RequestError::Request)?,
+            recv(self.stop.channel()) -> _ => return Err(RequestError::Stopped),
+        };
+        if response.status() == StatusCode::UNAUTHORIZED {
+            self.credentials.refuse(&session);
+        }
+        if response.status() != StatusCode::OK {
+            return Err(RequestError::Status(Status::read(response, &self.keys)));
+        }
+        let budget = Rc::new(Budget::default());
+        Ok((Rc::clone(&budget), serde_json::Deserializer::from_reader(Bounded::new(response, budget))))
+    }
+
+    fn agent_for(&mut self, session: &Session) -> Result<Agent, RequestError> {
+        if let Some((tls, agent)) = &self.agent
+            && *tls == session.tls
+            && !self.interrupt.is_empty()
+        {
+            return Ok(agent.clone());
+        }
+        let agent = agent(self.credentials.location(), session)?;
+        self.interrupt.put(&agent)?;
+        self.agent = Some((session.tls.clone(), agent.clone()));
+        Ok(agent)
+    }
+}
+
+/// What JSON is decoded from.
+type Json = serde_json::Deserializer<serde_json::de::IoRead<BufReader<Bounded>>>;
+
+/// The events of a watch.
+pub struct Events {
+    json: Json,
+    budget: Rc<Budget>,
+    keys: AnnotationKeys,
+}
+
+impl Events {
+    /// The next event; `None` when the watch ended as it should. One that was cut off in its middle is an error.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn next_event(&mut self) -> Result<Option<Event>, RequestError> {
+        self.budget.refill();
+        match self.json.end() {
+            Ok(()) => return Ok(None),
+            Err(error) if error.is_io() => return Err(RequestError::Body(error)),
+            Err(_) => {} // there is more
+        }
+        let event = EventSeed { keys: &self.keys, budget: &self.budget }.deserialize(&mut self.json);
+        event.map(Some).map_err(RequestError::Body)
+    }
+}
+
+/// Reads a body, but of each object no more than its budget.
+struct Bounded {
+    body: BodyReader<'static>,
+    budget: Rc<Budget>,
+}
+
+impl Bounded {
+    fn new(response: Response<Body>, budget: Rc<Budget>) -> BufReader<Self> {
+        BufReader::new(Self { body: response.into_body().into_reader(), budget })
+    }
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.body.read(buffer).map_err(|error| {
+            let ureq_error = error.get_ref().and_then(|error| error.downcast_ref());
+            if matches!(ureq_error, Some(ureq::Error::Timeout(_))) {
+                io::Error::new(io::ErrorKind::TimedOut, error)
+            } else {
+                error
+            }
+        })?;
+        if self.budget.take(read) {
+            Ok(read)
+        } else {
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, "an object is longer than 16 MiB"))
+        }
+    }
+}
+
+/// The URL of a request, and the server's own name for the header `Host`: the URL has another one when the certificate
+/// has, since ureq checks it against the URL.
+fn url(location: &Location, kind: Kind, query: &str) -> (String, String) {
+    let path = match kind {
+        Kind::Node => "/api/v1/nodes",
+        Kind::Service => "/api/v1/services",
+        Kind::EndpointSlice => "/apis/discovery.k8s.io/v1/endpointslices",
+    };
+    let selector = match kind {
+        // A slice without the label belongs to no Service.
+        Kind::EndpointSlice => format!("&labelSelector={}", encode(SERVICE_LABEL)),
+        Kind::Node | Kind::Service => String::new(),
+    };
+    let server = location.server();
+    let authority = server.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let base = match &location.tls_server_name {
+        Some(name) => server.replacen(authority, &renamed(authority, name), 1),
+        None => server.to_owned(),
+    };
+    (format!("{base}{path}?{query}{selector}"), host.to_owned())
+}
+
+/// An authority with another host and the same port.
+fn renamed(authority: &str, name: &str) -> String {
+    match authority.rsplit_once(':') {
+        Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => format!("{name}:{port}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Percent-encodes a value of a query.
+fn encode(value: &str) -> String {
+    let mut encoded = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded += &format!("%{byte:02X}"),
+        }
+    }
+    encoded
+}
+
+fn agent(location: &Location, session: &Session) -> Result<Agent, RequestError> {
+    let tls = session.tls.config().map_err(RequestError::Credentials)?;
+    let proxy = location.proxy.as_deref().map(|url| proxy(url, location)).transpose().map_err(RequestError::Request)?;
+    let config = Agent::config_builder()
+        .tls_config(tls)
+        .proxy(proxy) // None also keeps ureq from the environment's proxy variables
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("k8s-node-dns/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(CONNECT))
+        .timeout_connect(Some(CONNECT))
+        .timeout_send_request(Some(CONNECT))
+        .timeout_recv_response(Some(SILENCE))
+        .timeout_per_read(Some(SILENCE))
+        .timeout_recv_body(Some(RELIST)) // the whole body: a server that drips forever is left at last
+        .build();
+    let resolver = ServerResolver {
+        renamed: location.tls_server_name.clone(),
+        server: location.server().parse().map_err(|error: ureq::http::uri::InvalidUri| {
+            RequestError::Request(ureq::Error::BadUri(error.to_string()))
+        })?,
+        system: DefaultResolver::default(),
+    };
+    Ok(Agent::with_parts(config, DefaultConnector::default(), resolver))
+}
+
+fn proxy(url: &str, location: &Location) -> Result<Proxy, ureq::Error> {
+    let proxy = Proxy::new(url)?;
+    if location.tls_server_name.is_none() {
+        return Ok(proxy);
+    }
+    // The proxy would look up the certificate's name: give it the address instead.
+    let mut builder = Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port()).resolve_target(true);
+    if let Some(name) = proxy.username() {
+        builder = builder.username(name);
+    }
+    if let Some(password) = proxy.password() {
+        builder = builder.password(password);
+    }
+    builder.build()
+}
+
+/// Resolves the name that the server's certificate has to the server's address.
+#[derive(Debug)]
+struct ServerResolver {
+    renamed: Option<String>,
+    server: Uri,
+    system: DefaultResolver,
+}
+
+impl Resolver for ServerResolver {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let is_renamed = self.renamed.as_deref().is_some_and(|name| uri.host() == Some(name));
+        self.system.resolve(if is_renamed { &self.server } else { uri }, config, timeout)
+    }
+}

@@ -1,34 +1,31 @@
 //! Kubernetes objects in, [`WatchEvent`]s out: from the API server (one reflector thread a kind) or from a file.
 
 pub mod client;
+pub mod connection;
 pub mod credentials;
 pub mod decode;
 pub mod file;
 pub mod objects;
 pub mod reflector;
+#[cfg(test)]
+mod tests;
 pub mod watch;
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use crossbeam_channel::{Sender, select};
 
-use crate::thread::Stop;
+use self::client::{Client, Interrupt};
+use self::connection::Connection;
+use self::file::{ClusterFile, FileError};
+use self::objects::AnnotationKeys;
+use self::reflector::{Reflector, Shared, Watched};
+use crate::thread::{Stop, Threads};
 use objects::{EndpointSlice, Node, Object, Service};
-
-/// Where the objects come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// An API server.
-    Api {
-        /// The kubeconfig, if the operator names one; else the usual places are tried.
-        kubeconfig: Option<PathBuf>,
-        /// The kubeconfig's context, if it is not the current one.
-        context: Option<String>,
-    },
-    /// A YAML or JSON file.
-    File(PathBuf),
-}
 
 /// A kind of object that the daemon watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +92,130 @@ pub enum WatchEvent {
     Refused(Kind),
 }
 
+/// Where objects come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An API server.
+    Api {
+        /// `--kubeconfig`; without it the usual places are looked at.
+        kubeconfig: Option<PathBuf>,
+        /// `--context`; without it the kubeconfig's current one.
+        context: Option<String>,
+    },
+    /// `--cluster-file`
+    File(PathBuf),
+}
+
+/// Why a source cannot be used at all. Waiting mends none of these: they end the start.
+#[derive(Debug)]
+pub enum Error {
+    /// It is not known where the API is, or who we are there.
+    Credentials(credentials::Error),
+    /// The cluster file is not usable.
+    File(FileError),
+    /// The system refuses a thread.
+    Thread(io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credentials(error) => write!(f, "{error}"),
+            Self::File(error) => write!(f, "{error}"),
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Credentials(error) => Some(error),
+            Self::File(error) => Some(error),
+            Self::Thread(error) => Some(error),
+        }
+    }
+}
+
+/// The threads of a source, seen from outside.
+pub struct Handle {
+    described: String,
+    interrupts: Vec<(Kind, Interrupt)>,
+}
+
+impl Handle {
+    /// Where objects come from, for the log.
+    pub fn describe(&self) -> &str {
+        &self.described
+    }
+
+    /// Ends every read that waits for the API server. To be called when the threads are told to stop, before they are
+    /// joined.
+    pub fn shutdown(&self) {
+        for (_, interrupt) in &self.interrupts {
+            interrupt.close();
+        }
+    }
+}
+
+/// Starts following a source, on one thread a kind. Without `keys.service`, nodes alone.
+///
+/// # Errors
+/// The source cannot be used. An API server that does not answer is no error: it is tried until it does.
+pub fn spawn(
+    source: Source,
+    keys: AnnotationKeys,
+    events: Sender<WatchEvent>,
+    threads: &mut Threads,
+) -> Result<Handle, Error> {
+    let stop = threads.stop();
+    let (kubeconfig, context) = match source {
+        Source::File(path) => {
+            let described = format!("cluster file {}", path.display());
+            let (file, first) = ClusterFile::open(path, keys).map_err(Error::File)?;
+            threads.spawn("watch-file", move || file.run(first, &events, &stop)).map_err(Error::Thread)?;
+            return Ok(Handle { described, interrupts: Vec::new() });
+        }
+        Source::Api { kubeconfig, context } => (kubeconfig, context),
+    };
+    let credentials = credentials::find(kubeconfig.as_deref(), context.as_deref()).map_err(Error::Credentials)?;
+    let location = credentials.location();
+    let described = format!("{} ({})", location.server(), location.described);
+    let server = location.server().to_owned();
+    let kinds = if keys.service.is_some() { Kind::ALL.as_slice() } else { &[Kind::Node] };
+    let clients: Vec<_> = kinds
+        .iter()
+        .map(|kind| (*kind, Client::new(*kind, Arc::clone(&credentials), keys.clone(), stop.clone())))
+        .collect();
+    let interrupts: Vec<_> = clients.iter().map(|(kind, client)| (*kind, client.interrupt())).collect();
+    let shared = Arc::new(Shared {
+        connection: Connection::new(&server),
+        restored: AtomicU64::new(0),
+        interrupts: interrupts.clone(),
+    });
+    for (kind, client) in clients {
+        let (shared, events, stop) = (Arc::clone(&shared), events.clone(), stop.clone());
+        match kind {
+            Kind::Node => follow::<Node>(threads, "watch-nodes", client, shared, events, stop),
+            Kind::Service => follow::<Service>(threads, "watch-services", client, shared, events, stop),
+            Kind::EndpointSlice => follow::<EndpointSlice>(threads, "watch-slices", client, shared, events, stop),
+        }
+        .map_err(Error::Thread)?;
+    }
+    Ok(Handle { described, interrupts })
+}
+
+fn follow<T: Watched + Send + 'static>(
+    threads: &mut Threads,
+    name: &str,
+    client: Client,
+    shared: Arc<Shared>,
+    events: Sender<WatchEvent>,
+    stop: Stop,
+) -> io::Result<()> {
+    threads.spawn(name, move || Reflector::<T>::new(client, shared, events, stop).run())
+}
+
 /// Sends an event, as long as it takes; false when it is time to stop: because it is said so, or nobody listens.
 fn emit(events: &Sender<WatchEvent>, stop: &Stop, event: WatchEvent) -> bool {
     if stop.requested() {
@@ -104,58 +225,4 @@ fn emit(events: &Sender<WatchEvent>, stop: &Stop, event: WatchEvent) -> bool {
         send(events, event) -> sent => sent.is_ok(),
         recv(stop.channel()) -> _ => false,
     }
-}
-
-/// Why there is no source of objects.
-#[derive(Debug)]
-pub enum Error {
-    /// The cluster file.
-    File(file::FileError),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-/// A source that is running.
-#[derive(Debug)]
-pub struct Handle {
-    description: String,
-}
-
-impl Handle {
-    /// What it is, for people.
-    pub fn describe(&self) -> &str {
-        &self.description
-    }
-
-    /// Wakes whatever waits for the network.
-    pub fn shutdown(&self) {}
-}
-
-/// Starts to read objects.
-///
-/// # Errors
-/// The source cannot be used.
-pub fn spawn(
-    source: Source,
-    keys: objects::AnnotationKeys,
-    events: Sender<WatchEvent>,
-    threads: &mut crate::thread::Threads,
-) -> Result<Handle, Error> {
-    let path = match source {
-        Source::File(path) => path,
-        Source::Api { .. } => PathBuf::from("the API is to come"),
-    };
-    let description = format!("the file {}", path.display());
-    let (file, objects) = file::ClusterFile::open(path, keys).map_err(Error::File)?;
-    let stop = threads.stop();
-    let _ = threads.spawn("cluster-file", move || file.run(objects, &events, &stop));
-    Ok(Handle { description })
 }

@@ -1,1 +1,260 @@
-//! To come.
+//! One kind of the API server's objects, followed on a thread.
+//!
+//! In: a [`Client`]. Out: [`WatchEvent`]s. This is the edge around [`Watch`]: it makes the requests that the state
+//! machine asks for, decodes what comes, and writes the log; it decides nothing itself.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::Sender;
+
+use super::client::{Client, Interrupt, RequestError};
+use super::connection::Connection;
+use super::decode::{BadObject, Decoded, Document, Event, Item};
+use super::objects::{EndpointSlice, Node, Service};
+use super::watch::{Failure, Input, Moment, Step, Told, Watch};
+use super::{Change, Kind, WatchEvent, emit};
+use crate::thread::Stop;
+
+/// A kind that is told to the publisher.
+pub trait Watched: Decoded {
+    /// The event that says it.
+    fn event(change: Change<Self>) -> WatchEvent;
+}
+
+impl Watched for Node {
+    fn event(change: Change<Self>) -> WatchEvent {
+        WatchEvent::Nodes(change)
+    }
+}
+
+impl Watched for Service {
+    fn event(change: Change<Self>) -> WatchEvent {
+        WatchEvent::Services(change)
+    }
+}
+
+impl Watched for EndpointSlice {
+    fn event(change: Change<Self>) -> WatchEvent {
+        WatchEvent::EndpointSlices(change)
+    }
+}
+
+/// What the reflectors of one API server share.
+pub struct Shared {
+    /// Whether it can be reached.
+    pub connection: Connection,
+    /// How often it was seen that the server was restored from a backup.
+    pub restored: AtomicU64,
+    /// What ends a blocked read of each.
+    pub interrupts: Vec<(Kind, Interrupt)>,
+}
+
+/// Follows one kind.
+pub struct Reflector<T: Watched> {
+    client: Client,
+    shared: Arc<Shared>,
+    events: Sender<WatchEvent>,
+    stop: Stop,
+    watch: Watch<T>,
+    /// The restorations that this kind knows of.
+    restored: u64,
+    /// The bad objects that are known, by what they are called.
+    bad: HashMap<String, BadObject>,
+}
+
+/// The daemon is stopping, or nobody listens.
+struct Stopped;
+
+impl<T: Watched> Reflector<T> {
+    /// A reflector that has done nothing yet.
+    pub fn new(client: Client, shared: Arc<Shared>, events: Sender<WatchEvent>, stop: Stop) -> Self {
+        Self { client, shared, events, stop, watch: Watch::default(), restored: 0, bad: HashMap::new() }
+    }
+
+    /// Runs until told to stop.
+    pub fn run(mut self) {
+        while self.act().is_ok() {}
+    }
+
+    fn act(&mut self) -> Result<(), Stopped> {
+        self.check_restored()?;
+        match self.watch.step(Instant::now()) {
+            Step::Pause(until) => {
+                if self.stop.wait(until.saturating_duration_since(Instant::now())) {
+                    return Err(Stopped);
+                }
+                Ok(())
+            }
+            Step::List(token) => match self.client.list(&token) {
+                Ok(document) => {
+                    let input = self.page(document);
+                    self.reached();
+                    self.take(input, "")
+                }
+                Err(error) => self.fail(&error),
+            },
+            Step::Watch(version) => self.follow(&version),
+        }
+    }
+
+    /// Reads a watch to its end, or until it is time for a list.
+    fn follow(&mut self, version: &str) -> Result<(), Stopped> {
+        let mut events = match self.client.watch(version) {
+            Ok(events) => events,
+            Err(error) => return self.fail(&error),
+        };
+        loop {
+            let input = match events.next_event() {
+                Ok(Some(event)) => match self.event(event) {
+                    Ok(input) => input,
+                    Err(error) => return self.fail(&error),
+                },
+                Ok(None) => {
+                    self.reached();
+                    return self.take(Input::End, "");
+                }
+                Err(error) => return self.fail(&error),
+            };
+            self.reached();
+            self.take(input, "")?;
+            self.check_restored()?;
+            if !matches!(self.watch.step(Instant::now()), Step::Watch(_)) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn page(&mut self, document: Document) -> Input<T> {
+        let mut good = Vec::with_capacity(document.items.len());
+        for item in document.items {
+            good.extend(self.decode(item));
+        }
+        let metadata = document.head.metadata;
+        Input::Page { objects: good, version: metadata.resource_version, next: metadata.next_page }
+    }
+
+    fn event(&mut self, event: Event) -> Result<Input<T>, RequestError> {
+        let version = event.object.metadata.resource_version.clone();
+        Ok(match &*event.r#type {
+            "ADDED" | "MODIFIED" => Input::Event(self.decode(event.object).map(Change::Applied), version),
+            "DELETED" => {
+                // The name is enough, whatever else is wrong with it.
+                self.bad.remove(&event.object.title(T::KIND));
+                let named = !event.object.metadata.name.is_empty();
+                Input::Event(named.then(|| Change::Deleted(T::pick(event.object).key())), version)
+            }
+            "BOOKMARK" => Input::Bookmark(version),
+            "ERROR" => return Err(RequestError::Status(event.object.into())),
+            _ => return Err(RequestError::NoEvent(event.r#type)),
+        })
+    }
+
+    /// The object, if it is a good one; a bad one is logged when it is new or bad in another way.
+    fn decode(&mut self, item: Item) -> Option<T> {
+        let title = item.title(T::KIND);
+        match item.decode() {
+            Ok(object) => {
+                self.bad.remove(&title);
+                Some(object)
+            }
+            Err(bad) => {
+                if self.bad.get(&title) != Some(&bad) {
+                    log::warn!("{bad}; it is left out");
+                    self.bad.insert(title, bad);
+                }
+                None
+            }
+        }
+    }
+
+    fn fail(&mut self, error: &RequestError) -> Result<(), Stopped> {
+        if self.stop.requested() || matches!(error, RequestError::Stopped) {
+            return Err(Stopped);
+        }
+        let restored = self.restored;
+        self.check_restored()?;
+        if self.restored != restored {
+            return Ok(()); // it was interrupted for that
+        }
+        let failure = error.failure();
+        let message = error.to_string();
+        self.take(Input::Failed(failure), &message)?;
+        match failure {
+            // These are answers of a server that is well.
+            Failure::Forbidden | Failure::Gone => self.reached(),
+            _ => {
+                self.shared.connection.failed(T::KIND, self.watch.failures(), &message, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    fn reached(&self) {
+        self.shared.connection.reached(T::KIND, Instant::now());
+    }
+
+    /// Lists again when another kind saw a restored server.
+    fn check_restored(&mut self) -> Result<(), Stopped> {
+        let restored = self.shared.restored.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.restored, restored) == restored {
+            return Ok(());
+        }
+        self.take(Input::Restored, "")
+    }
+
+    /// Gives an input to the state machine and tells what it says; `message` is what the server said with it.
+    fn take(&mut self, input: Input<T>, message: &str) -> Result<(), Stopped> {
+        for told in self.watch.take(input, moment()) {
+            let event = match told {
+                Told::Changed(change) => T::event(change),
+                Told::Refused => {
+                    log::warn!("the API server forbids {}: {message}; {}", T::KIND.resource(), missing_rule(T::KIND));
+                    WatchEvent::Refused(T::KIND)
+                }
+                Told::Allowed => {
+                    log::info!("the API server allows {} again", T::KIND.resource());
+                    continue;
+                }
+                Told::Restored => {
+                    log::warn!(
+                        "the API server has an older state of {} than before, as after a restored backup: \
+                         everything is listed again",
+                        T::KIND.resource()
+                    );
+                    self.restored = self.shared.restored.fetch_add(1, Ordering::AcqRel) + 1;
+                    for (kind, interrupt) in &self.shared.interrupts {
+                        if *kind != T::KIND {
+                            interrupt.interrupt();
+                        }
+                    }
+                    continue;
+                }
+            };
+            if !emit(&self.events, &self.stop, event) {
+                return Err(Stopped);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The RBAC rule that a ClusterRole needs for a kind.
+fn missing_rule(kind: Kind) -> String {
+    let group = match kind {
+        Kind::Node | Kind::Service => "",
+        Kind::EndpointSlice => "discovery.k8s.io",
+    };
+    let resource = kind.resource();
+    format!(
+        "the ClusterRole needs {{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"list\", \"watch\"]}}"
+    )
+}
+
+fn moment() -> Moment {
+    // Without randomness pauses are not spread, which is no reason to stop.
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    Moment { now: Instant::now(), chance: f64::from(random) / f64::from(u32::MAX) }
+}

@@ -18,7 +18,7 @@
 //! | watch | 410, as status or event | list at once | |
 //! | any | the connection was refused, cut or silent | list at once, then after at most 1 s | |
 //! | any | 401 | list at once with credentials that are read again, then with back-off | |
-//! | any | 403 | list with back-off | `Refused`, once until it is allowed again |
+//! | any | 403 | list with back-off | `Refused`, once until a watch answers: then `Allowed` |
 //! | any | 429, 5xx or anything else | list after Retry-After, or with back-off | |
 //!
 //! "At once" is so for the first failure after a calm time; a server that fails on and on is given at least half a
@@ -121,7 +121,7 @@ pub enum Told<T: Object> {
     Changed(Change<T>),
     /// The kind is forbidden.
     Refused,
-    /// The kind is allowed again.
+    /// The kind is allowed again: a watch answered.
     Allowed,
     /// The server has an older state than we had: all kinds must list again.
     Restored,
@@ -197,31 +197,32 @@ impl<T: Object> Watch<T> {
             self.failures = 0;
             self.calm_from = None;
         }
+        let mut told = Vec::new();
+        // Only a watch that answers proves both verbs: a ClusterRole may allow the list alone.
+        if !matches!(input, Input::Page { .. }) && std::mem::take(&mut self.refused) {
+            told.push(Told::Allowed);
+        }
         match input {
-            Input::Page { objects, version, next } => self.page(objects, version, next, moment),
+            Input::Page { objects, version, next } => told.extend(self.page(objects, version, next, moment)),
             Input::Event(change, version) => {
                 if !version.is_empty() {
                     self.version = Some(version);
                 }
-                change.map(Told::Changed).into_iter().collect()
+                told.extend(change.map(Told::Changed));
             }
             Input::Bookmark(version) => {
                 if self.is_older(&version) {
                     self.version = None;
                     self.doing = Doing::list();
-                    return vec![Told::Restored];
-                }
-                if !version.is_empty() {
+                    told.push(Told::Restored);
+                } else if !version.is_empty() {
                     self.version = Some(version);
                 }
-                Vec::new()
             }
-            Input::End => {
-                self.end(moment);
-                Vec::new()
-            }
-            Input::Failed(_) | Input::Restored => Vec::new(), // taken care of above
+            Input::End => self.end(moment),
+            Input::Failed(_) | Input::Restored => {} // taken care of above
         }
+        told
     }
 
     fn page(&mut self, objects: Vec<T>, version: String, next: String, moment: Moment) -> Vec<Told<T>> {
@@ -235,9 +236,6 @@ impl<T: Object> Watch<T> {
             return Vec::new();
         }
         let mut told = Vec::new();
-        if std::mem::take(&mut self.refused) {
-            told.push(Told::Allowed);
-        }
         if self.is_older(&version) {
             told.push(Told::Restored);
         }

@@ -229,7 +229,12 @@ fn a_forbidden_kind_is_told_once_until_it_is_allowed() {
     assert_eq!(rig.fail(Failure::Forbidden), []);
     assert_eq!(rig.fail(Failure::Connection), []);
     assert_eq!(rig.fail(Failure::Forbidden), []);
-    assert_eq!(rig.take(page("a", "10", "")), [Told::Allowed, replaced("a")]);
+    assert_eq!(rig.take(page("a", "10", "")), [replaced("a")]);
+    assert_eq!(rig.fail(Failure::Forbidden), [], "listing is allowed, watching is not");
+    rig.pause();
+    assert_eq!(rig.take(page("a", "10", "")), [replaced("a")]);
+    assert_eq!(rig.take(bookmark("11")), [Told::Allowed]);
+    assert_eq!(rig.take(Input::End), []);
     assert_eq!(rig.fail(Failure::Forbidden), [Told::Refused], "a right that is lost later");
 }
 
