@@ -43,7 +43,7 @@ bench *ARGS:
 
 # CPU time per query beside gdnsd, NSD and Knot
 race *ARGS:
-    benches/race.sh {{ ARGS }}
+    python3 benches/race.py {{ ARGS }}
 
 # Fuzz each target for SECONDS (or only the TARGETS named); needs a nightly toolchain and cargo-fuzz
 fuzz SECONDS="60" *TARGETS="":
