@@ -47,10 +47,10 @@ impl<'r> Reply<'r> {
 
     /// Appends a record for a question whose name has the apex `apex_at` octets into the message, if it fits.
     pub fn put_apex_record(&mut self, record: &ApexRecord, apex_at: u16) -> bool {
-        let fits = self.fits(record.len());
+        let fits = self.fits(record.octets());
         if fits && let Some(target) = self.buffer.get_mut(self.len..) {
             record.write(target, apex_at);
-            self.len += record.len();
+            self.len += record.octets();
         }
         fits
     }

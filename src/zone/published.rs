@@ -21,7 +21,7 @@ impl Published {
     }
 
     /// Serves `zone` from now on and returns what was served before. The publisher keeps that until nobody reads it any
-    /// more ([`Retired`]), since freeing thousands of names is not a DNS thread's work.
+    /// more ([`Publish`]), since freeing thousands of names is not a DNS thread's work.
     fn replace(&self, zone: Arc<Zone>) -> Option<Arc<Zone>> {
         self.zone.write().replace(zone)
     }

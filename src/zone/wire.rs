@@ -80,8 +80,8 @@ struct ApexPointer {
 }
 
 impl ApexRecord {
-    /// The length in octets.
-    pub fn len(&self) -> usize {
+    /// The length.
+    pub fn octets(&self) -> usize {
         self.bytes.len()
     }
 
