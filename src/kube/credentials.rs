@@ -25,6 +25,8 @@ pub use self::error::Error;
 pub use self::exec::{ExecCredential, ExecError, ExecPlugin};
 pub use self::kubeconfig::Kubeconfig;
 pub use self::location::{Environment, Location};
+#[cfg(test)]
+pub(super) use self::tls::provider;
 pub use self::tls::{Identity, TlsMaterial};
 use crate::thread::Stop;
 

@@ -1,6 +1,6 @@
 //! The threads as a whole against a small server that says what a test wants.
 
-mod server;
+pub(super) mod server;
 
 use std::fs;
 use std::path::Path;

@@ -130,7 +130,11 @@ impl fmt::Display for RequestError {
             }
             Self::Body(error) => match error.io_error_kind() {
                 Some(io::ErrorKind::TimedOut) => write!(f, "it was silent for {} s", SILENCE.as_secs()),
-                Some(_) => write!(f, "its answer broke off: {error}"),
+                Some(_) => {
+                    let error = error.to_string();
+                    let reason = error.rsplit_once(" at line ").map_or(&*error, |(reason, _)| reason);
+                    write!(f, "its answer broke off: {reason}")
+                }
                 None if error.is_eof() => f.write_str("its answer broke off in the middle of an object"),
                 None => write!(f, "its answer is not the JSON of Kubernetes: {error}"),
             },
@@ -163,7 +167,8 @@ fn tls(error: &ureq::Error) -> Option<&rustls::Error> {
 fn explain(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     use CertificateError as Bad;
     match error {
-        rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => f.write_str(
+        // All clusters of kubeadm call their CA "kubernetes": with that of another one the signature is what is wrong.
+        rustls::Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature) => f.write_str(
             "its certificate is not signed by the CA that is expected: check certificate-authority in the kubeconfig \
              (without one, the CAs of the system)",
         ),

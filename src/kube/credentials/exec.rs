@@ -155,6 +155,9 @@ impl ExecPlugin {
         };
         // Something that the plugin left behind may hold the pipe open: do not wait for its end longer than that.
         let output = output.recv_deadline(deadline).map_err(|_| ExecError::TimedOut);
+        if output.is_err() {
+            kill(&mut child);
+        }
         if !status.success() {
             let complaint = complaint.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
             let complaint = String::from_utf8_lossy(&complaint);
