@@ -203,14 +203,22 @@ fn garbage_and_busy_servers_are_asked_again() {
 #[test]
 fn a_restored_server_makes_all_kinds_list_again() {
     let first = AtomicBool::new(true);
+    let (watching, watched) = unbounded();
     let server = Server::start(move |request| {
         let nodes = request.path.starts_with("/api/v1/nodes");
         match (nodes, request.path.contains("watch=true"), request.path.contains("resourceVersion=90")) {
             (true, false, _) if first.swap(false, Ordering::SeqCst) => list("a", "90", ""),
             (_, false, _) => list("", "50", ""),
             // The services and slices are told of by the nodes alone: their own watches stay silent.
-            (true, true, true) => Reply::ok(event("BOOKMARK", "", "50")),
-            _ => Reply::held(String::new()),
+            (true, true, true) => {
+                watched.iter().take(2).for_each(drop); // both watch by now
+                Reply::ok(event("BOOKMARK", "", "50"))
+            }
+            (true, ..) => Reply::held(String::new()),
+            (false, ..) => {
+                watching.send(()).unwrap();
+                Reply::held(String::new())
+            }
         }
     });
     let daemon = Daemon::start(&server, true, "");

@@ -160,9 +160,8 @@ impl ExecPlugin {
         }
         if !status.success() {
             let complaint = complaint.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
-            let complaint = String::from_utf8_lossy(&complaint);
-            let start = complaint.floor_char_boundary(complaint.len().saturating_sub(MAX_COMPLAINT));
-            let complaint = complaint.get(start..).unwrap_or_default().trim().replace('\n', " / ");
+            let end = complaint.get(complaint.len().saturating_sub(MAX_COMPLAINT)..).unwrap_or_default();
+            let complaint = String::from_utf8_lossy(end).trim().replace('\n', " / ");
             return Err(ExecError::Failed(status, complaint));
         }
         let output = output?;
