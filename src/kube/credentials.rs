@@ -90,11 +90,13 @@ pub struct Credentials {
     printed: Mutex<Printed>,
 }
 
-/// What the exec plugin printed last.
+/// What the exec plugin printed last, and what else is known of the last session.
 #[derive(Default)]
 struct Printed {
     credential: Option<ExecCredential>,
     run: u64,
+    /// The client certificate of which it was looked whether it ran out, so that this is said once.
+    looked_at: Option<Identity>,
 }
 
 impl Credentials {
@@ -127,7 +129,14 @@ impl Credentials {
             printed.credential = Some(plugin.run(&self.location, stop).map_err(fail)?);
             printed.run += 1;
         }
-        self.session_with(&printed)
+        let session = self.session_with(&printed)?;
+        if session.tls.identity != printed.looked_at {
+            printed.looked_at.clone_from(&session.tls.identity);
+            if let Some(identity) = &session.tls.identity {
+                identity.warn_if_expired();
+            }
+        }
+        Ok(session)
     }
 
     /// The server refused a session (401): what an exec plugin printed for it is not used again.

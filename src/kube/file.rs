@@ -37,7 +37,7 @@ const MAX_BYTES: u64 = 256 * 1024 * 1024;
 pub enum FileError {
     /// It cannot be read.
     Read(PathBuf, io::Error),
-    /// It is longer than [`MAX_BYTES`].
+    /// It is longer than 256 MiB.
     TooLong(PathBuf),
     /// It is not what it should be.
     Content(PathBuf, ContentError),

@@ -1,7 +1,7 @@
 //! The few fields of Node, Service and EndpointSlice that count for DNS.
 //!
-//! In: JSON or YAML of a whole object, through any serde deserializer. Out: small structs; everything else
-//! (`managedFields`, images, heartbeats) is skipped while it is read.
+//! In: whole objects, of which [`decode`](super::decode) picks these fields while it reads. Out: small structs. A file
+//! of its own because these are the types that the rest of the daemon knows; how they are decoded is nobody's business.
 
 use std::fmt::Debug;
 

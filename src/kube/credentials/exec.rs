@@ -39,7 +39,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct ExecPlugin {
     /// The program: a path, or a name for `PATH`.
     pub command: PathBuf,
-    /// Which of [`API_VERSIONS`] it speaks.
+    /// The version of the protocol that it speaks.
     pub api_version: String,
     /// Its arguments.
     pub args: Vec<String>,

@@ -3,7 +3,7 @@
 //! ureq panics when a client key does not match its certificate and ignores CA certificates that it cannot parse, so
 //! everything is tried with rustls first and refused with a reason.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls::crypto::CryptoProvider;
@@ -42,7 +42,7 @@ pub(in crate::kube) fn provider() -> Arc<CryptoProvider> {
 }
 
 impl TlsMaterial {
-    /// Parses and checks everything, and warns of a client certificate that ran out.
+    /// Parses and checks everything.
     ///
     /// # Errors
     /// A certificate or key cannot be parsed, or they do not belong together.
@@ -81,6 +81,17 @@ impl TlsMaterial {
 }
 
 impl Identity {
+    /// Warns when the certificate ran out: rustls sends it all the same, and the server only says that it is bad.
+    pub(super) fn warn_if_expired(&self) {
+        let leaf = CertificateDer::pem_slice_iter(&self.certificates).flatten().next();
+        if let Some(day) = leaf.and_then(|leaf| expired(&leaf)) {
+            log::warn!(
+                "{}: the client certificate ran out on {day}; the API server will refuse it until it is renewed",
+                self.origin
+            );
+        }
+    }
+
     /// The certificates, when the key belongs to them.
     fn parse(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         let chain = certificates(&self.origin, &self.certificates)?;
@@ -95,12 +106,6 @@ impl Identity {
                 rustls::Error::InconsistentKeys(_) => Error::Mismatch(self.origin.clone()),
                 error => Error::Certificate(self.origin.clone(), error),
             })?;
-        if let Some(day) = chain.first().and_then(|leaf| expired(leaf)) {
-            log::warn!(
-                "{}: the client certificate ran out on {day}; the API server will refuse it until it is renewed",
-                self.origin
-            );
-        }
         Ok(chain)
     }
 }
@@ -126,11 +131,14 @@ fn certificates(origin: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>
 fn system_roots() -> Vec<CertificateDer<'static>> {
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {
+        static ONCE: Once = Once::new();
         let errors: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
-        log::warn!(
-            "the kubeconfig has no certificate-authority and the system has no CA certificates: {}",
-            errors.join(", ")
-        );
+        ONCE.call_once(|| {
+            log::warn!(
+                "the kubeconfig has no certificate-authority and the system has no CA certificates: {}",
+                errors.join(", ")
+            );
+        });
     }
     found.certs
 }
