@@ -17,7 +17,7 @@ clippy:
 
 # The documentation builds, private items too, and its links lead somewhere
 doc:
-    RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
 
 # Dependencies: licences, bans, sources, and advisories where their database can be had
 deny:
@@ -43,7 +43,7 @@ bench *ARGS:
 
 # CPU time per query beside gdnsd, NSD and Knot
 race *ARGS:
-    python3 benches/race.py {{ ARGS }}
+    benches/race.py {{ ARGS }}
 
 # Fuzz each target for SECONDS (or only the TARGETS named); needs a nightly toolchain and cargo-fuzz
 fuzz SECONDS="60" *TARGETS="":
