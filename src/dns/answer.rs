@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::base::iana::{Class, ExtendedErrorCode, OptRcode, Rtype};
 
 use super::edns::OptReply;
-use super::query::{HEADER, Lowercase, Query, Question};
+use super::query::{Header, Lowercase, Query, Question};
 use super::reply::Reply;
 use crate::zone::wire::{QUESTION, RRset};
 use crate::zone::{Lookup, Zone};
@@ -121,7 +121,7 @@ impl<'a> Verdict<'a> {
 /// What is wrong is looked for in this order: opcode, OPT, EDNS version, QDCOUNT, question, class, nothing loaded, name,
 /// type.
 fn decide<'a>(query: &Query<'_>, zone: Option<&'a Zone>, context: &Context<'a>) -> Verdict<'a> {
-    if query.header[2] & 0x78 != 0 {
+    if query.header.flags & Header::OPCODE != 0 {
         return Verdict::error(OptRcode::NOTIMP);
     }
     let has_cookie = query.edns.as_ref().is_some_and(|edns| edns.client_cookie.is_some());
@@ -131,7 +131,7 @@ fn decide<'a>(query: &Query<'_>, zone: Option<&'a Zone>, context: &Context<'a>) 
         _ => {}
     }
     let Some(question) = &query.question else {
-        let only_wants_a_cookie = query.qdcount == 0 && has_cookie; // RFC 7873, section 5.4
+        let only_wants_a_cookie = query.header.qdcount == 0 && has_cookie; // RFC 7873, section 5.4
         return Verdict::error(if only_wants_a_cookie { OptRcode::NOERROR } else { OptRcode::FORMERR });
     };
     if question.rtype == Rtype::OPT {
@@ -198,8 +198,7 @@ fn write(
         (Transport::Udp, Some(edns)) => usize::from(edns.size).clamp(MIN_UDP, MAX_UDP),
         (Transport::Udp, None) => MIN_UDP,
     };
-    let mut reply = Reply::new(buffer, limit - opt.as_ref().map_or(0, OptReply::len));
-    reply.put(&[0; HEADER]);
+    let mut reply = Reply::behind_header(buffer, limit - opt.as_ref().map_or(0, OptReply::len));
     if let Some(question) = &query.question {
         reply.put(question.wire);
     }
@@ -207,7 +206,7 @@ fn write(
     if let Some(opt) = &opt {
         opt.write(&mut reply);
     }
-    write_header(&mut reply, query, verdict, &counts, opt.is_some());
+    header(query, verdict, &counts, opt.is_some()).write(reply.written());
     reply.len()
 }
 
@@ -276,30 +275,17 @@ fn put_chaos_txt(reply: &mut Reply<'_>, text: &str) -> bool {
     fits
 }
 
-fn write_header(reply: &mut Reply<'_>, query: &Query<'_>, verdict: &Verdict<'_>, counts: &Counts, has_opt: bool) {
-    let [id_high, id_low, flags, more_flags, ..] = query.header;
-    let opcode_and_rd = flags & 0x79;
-    let checking_disabled = more_flags & 0x10;
-    let [qd_high, qd_low] = u16::from(query.question.is_some()).to_be_bytes();
-    let [an_high, an_low] = (counts.answer as u16).to_be_bytes();
-    let [ns_high, ns_low] = (counts.authority as u16).to_be_bytes();
-    let [ar_high, ar_low] = (counts.additional as u16 + u16::from(has_opt)).to_be_bytes();
-    let header = [
-        id_high,
-        id_low,
-        0x80 | opcode_and_rd | u8::from(verdict.authoritative) << 2 | u8::from(counts.truncated) << 1,
-        checking_disabled | verdict.rcode.rcode().to_int(),
-        qd_high,
-        qd_low,
-        an_high,
-        an_low,
-        ns_high,
-        ns_low,
-        ar_high,
-        ar_low,
-    ];
-    if let Some(place) = reply.written().first_chunk_mut::<HEADER>() {
-        *place = header;
+fn header(query: &Query<'_>, verdict: &Verdict<'_>, counts: &Counts, has_opt: bool) -> Header {
+    let copied = query.header.flags & (Header::OPCODE | Header::RD | Header::CD);
+    let authoritative = if verdict.authoritative { Header::AA } else { 0 };
+    let truncated = if counts.truncated { Header::TC } else { 0 };
+    Header {
+        id: query.header.id,
+        flags: Header::QR | copied | authoritative | truncated | u16::from(verdict.rcode.rcode().to_int()),
+        qdcount: u16::from(query.question.is_some()),
+        ancount: counts.answer as u16,
+        nscount: counts.authority as u16,
+        arcount: counts.additional as u16 + u16::from(has_opt),
     }
 }
 

@@ -6,8 +6,62 @@ use domain::base::iana::{Class, Rtype};
 
 use super::edns::Edns;
 
-/// The length of a header (RFC 1035, section 4.1.1).
-pub const HEADER: usize = 12;
+/// A header (RFC 1035, section 4.1.1): id, flags, and how many records each section has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Chosen by the client, to tell replies apart.
+    pub id: u16,
+    /// QR, opcode, AA, TC, RD, RA, Z, AD, CD and RCODE, from the highest bit down.
+    pub flags: u16,
+    /// Questions.
+    pub qdcount: u16,
+    /// Records of the answer section.
+    pub ancount: u16,
+    /// Records of the authority section.
+    pub nscount: u16,
+    /// Records of the additional section.
+    pub arcount: u16,
+}
+
+impl Header {
+    /// Its length in octets.
+    pub const LEN: usize = 12;
+    /// This is a response.
+    pub const QR: u16 = 0x8000;
+    /// The kind of query; 0 is QUERY.
+    pub const OPCODE: u16 = 0x7800;
+    /// An authoritative answer.
+    pub const AA: u16 = 0x0400;
+    /// Truncated.
+    pub const TC: u16 = 0x0200;
+    /// Recursion desired.
+    pub const RD: u16 = 0x0100;
+    /// Checking disabled (RFC 4035, section 3.2.2).
+    pub const CD: u16 = 0x0010;
+
+    /// The header of a message, if it is long enough.
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        let [i0, i1, f0, f1, q0, q1, a0, a1, n0, n1, r0, r1] = *message.first_chunk::<{ Self::LEN }>()?;
+        Some(Self {
+            id: u16::from_be_bytes([i0, i1]),
+            flags: u16::from_be_bytes([f0, f1]),
+            qdcount: u16::from_be_bytes([q0, q1]),
+            ancount: u16::from_be_bytes([a0, a1]),
+            nscount: u16::from_be_bytes([n0, n1]),
+            arcount: u16::from_be_bytes([r0, r1]),
+        })
+    }
+
+    /// Writes it to the start of a message.
+    pub fn write(&self, message: &mut [u8]) {
+        let words = [self.id, self.flags, self.qdcount, self.ancount, self.nscount, self.arcount];
+        if let Some(place) = message.first_chunk_mut::<{ Self::LEN }>() {
+            for (place, word) in place.chunks_exact_mut(2).zip(words) {
+                place.copy_from_slice(&word.to_be_bytes());
+            }
+        }
+    }
+}
 
 /// The longest name in octets (RFC 1035, section 3.1).
 const MAX_NAME: usize = 255;
@@ -16,9 +70,7 @@ const MAX_NAME: usize = 255;
 #[derive(Debug)]
 pub struct Query<'q> {
     /// The header as received.
-    pub header: [u8; HEADER],
-    /// The number of questions that the header announces.
-    pub qdcount: u16,
+    pub header: Header,
     /// The question, if it is well-formed and the only one.
     pub question: Option<Question<'q>>,
     /// The OPT record, the first if there are several.
@@ -73,16 +125,12 @@ impl Lowercase {
 impl<'q> Query<'q> {
     /// Parses a message. `None` if it must not be answered at all: it is shorter than a header, or is a response itself.
     pub fn parse(message: &'q [u8]) -> Option<Self> {
-        let header = *message.first_chunk::<HEADER>()?;
-        if header[2] & 0x80 != 0 {
-            return None;
-        }
-        let qdcount = u16::from_be_bytes([header[4], header[5]]);
-        let mut query = Self { header, qdcount, question: None, edns: None, malformed: true };
+        let header = Header::parse(message).filter(|header| header.flags & Header::QR == 0)?;
+        let mut query = Self { header, question: None, edns: None, malformed: true };
         if query.parse_sections(message).is_some() {
             query.malformed = false;
         }
-        if qdcount != 1 {
+        if header.qdcount != 1 {
             query.question = None;
         }
         Some(query)
@@ -90,22 +138,21 @@ impl<'q> Query<'q> {
 
     /// Walks over all records. `None` where something is malformed: then nothing behind it can be found.
     fn parse_sections(&mut self, message: &'q [u8]) -> Option<()> {
-        let [_, _, _, _, _, _, an_high, an_low, ns_high, ns_low, ar_high, ar_low] = self.header;
-        let mut at = HEADER;
-        for _ in 0..self.qdcount {
+        let Header { qdcount, ancount, nscount, arcount, .. } = self.header;
+        let mut at = Header::LEN;
+        for _ in 0..qdcount {
             let question = question(message, at)?;
             at += question.wire.len();
             self.question = Some(question);
         }
-        for _ in 0..u32::from(u16::from_be_bytes([an_high, an_low])) + u32::from(u16::from_be_bytes([ns_high, ns_low]))
-        {
+        for _ in 0..u32::from(ancount) + u32::from(nscount) {
             let record = Record::parse(message, at)?;
             if record.rtype == Rtype::OPT {
                 return None;
             }
             at = record.end;
         }
-        for _ in 0..u16::from_be_bytes([ar_high, ar_low]) {
+        for _ in 0..arcount {
             let record = Record::parse(message, at)?;
             at = record.end;
             if record.rtype == Rtype::OPT {
@@ -186,7 +233,7 @@ fn skip_name(message: &[u8], at: usize) -> Option<usize> {
             length @ 1..=63 => end += 1 + usize::from(length),
             high @ 0xC0..=0xFF => {
                 let target = usize::from(u16::from_be_bytes([high & 0x3F, *message.get(end + 1)?]));
-                return (HEADER..at).contains(&target).then_some(end + 2);
+                return (Header::LEN..at).contains(&target).then_some(end + 2);
             }
             _ => return None,
         }

@@ -1,5 +1,6 @@
 //! A reply under construction: bytes appended to a buffer that the transport owns, never beyond a limit.
 
+use super::query::Header;
 use crate::zone::wire::{ApexRecord, RRset};
 
 /// The reply so far.
@@ -12,9 +13,9 @@ pub struct Reply<'r> {
 }
 
 impl<'r> Reply<'r> {
-    /// An empty reply whose records end at `limit`.
-    pub fn new(buffer: &'r mut [u8], limit: usize) -> Self {
-        Self { limit: limit.min(buffer.len()), buffer, len: 0 }
+    /// A reply without anything behind its header, which is written last. Its records end at `limit`.
+    pub fn behind_header(buffer: &'r mut [u8], limit: usize) -> Self {
+        Self { limit: limit.min(buffer.len()), buffer, len: Header::LEN }
     }
 
     /// The length in octets.
@@ -61,7 +62,9 @@ impl<'r> Reply<'r> {
         let (first, second) = rrset.rotated(rotation);
         if first.len() + second.len() <= room {
             self.put(first);
-            self.put(second);
+            if !second.is_empty() {
+                self.put(second);
+            }
             return rrset.count();
         }
         let count = room.checked_div(rrset.record_len()).unwrap_or(0);
