@@ -1,0 +1,258 @@
+//! An API server of three kinds of objects that can misbehave: lists in pages, watches with bookmarks, and, request by
+//! request, whatever a test wants it to do wrong.
+//!
+//! `store` is what it knows, `http` how it is asked, `fault` what it does wrong.
+
+mod fault;
+mod http;
+mod store;
+
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{sleep, spawn};
+use std::time::{Duration, Instant};
+
+use rustls::ServerConfig;
+use serde_json::{Value, json};
+
+pub(crate) use fault::Fault;
+pub(crate) use http::Request;
+use store::Store;
+
+use super::{PATIENCE, PAUSE};
+
+/// A request, as far as a test tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// The first page of a list.
+    List,
+    /// A later page.
+    Page,
+    /// A watch.
+    Watch,
+}
+
+/// The server; it ends when it is dropped.
+pub(crate) struct FakeApi {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+/// What the server's threads share.
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+#[derive(Default)]
+struct State {
+    store: Store,
+    faults: Vec<Planned>,
+    requests: Vec<Request>,
+    connections: Vec<TcpStream>,
+    /// The only token that it lets in, if it asks for one.
+    token: Option<String>,
+    /// How long a watch lasts at most, if shorter than the client wants.
+    watch_seconds: Option<u64>,
+    /// Goes up when every watch is to get a bookmark.
+    bookmarks: u64,
+    listening: bool,
+}
+
+/// A fault that is to come.
+struct Planned {
+    verb: Verb,
+    resource: &'static str,
+    times: usize,
+    fault: Fault,
+}
+
+impl FakeApi {
+    /// Serves plain HTTP, as behind `kubectl proxy`.
+    pub(crate) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Serves HTTPS.
+    pub(crate) fn start_with(tls: Option<ServerConfig>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Mutex::new(State { listening: true, ..State::default() });
+        let shared = Arc::new(Shared { state, changed: Condvar::new(), tls: tls.map(Arc::new) });
+        accept(listener, Arc::clone(&shared));
+        Self { address, shared }
+    }
+
+    /// Creates or replaces an object.
+    pub(crate) fn put(&self, object: Value) {
+        self.shared.lock().store.put(object);
+        self.shared.changed.notify_all();
+    }
+
+    /// Deletes an object by its `namespace/name`, or the name alone for nodes.
+    pub(crate) fn delete(&self, resource: &'static str, key: &str) {
+        self.shared.lock().store.delete(resource, key);
+        self.shared.changed.notify_all();
+    }
+
+    /// Forgets what happened so far, so that a watch cannot resume from it.
+    pub(crate) fn compact(&self) {
+        self.shared.lock().store.compact();
+    }
+
+    /// Becomes a server whose etcd was restored from a backup with these objects: versions are lower than before, and
+    /// connections are cut.
+    pub(crate) fn restore(&self, objects: impl IntoIterator<Item = Value>) {
+        let mut state = self.shared.lock();
+        state.store = Store::restored();
+        objects.into_iter().for_each(|object| state.store.put(object));
+        drop(state);
+        self.cut_connections();
+    }
+
+    /// Sends a bookmark on every watch that runs.
+    pub(crate) fn bookmark(&self) {
+        self.shared.lock().bookmarks += 1;
+        self.shared.changed.notify_all();
+    }
+
+    /// Ends watches after this time, or when the client wants.
+    pub(crate) fn end_watches_after(&self, duration: Option<Duration>) {
+        self.shared.lock().watch_seconds = duration.map(|duration| duration.as_secs());
+        self.shared.changed.notify_all();
+    }
+
+    /// Lets nobody in without this bearer token.
+    pub(crate) fn require_token(&self, token: &str) {
+        self.shared.lock().token = Some(token.to_owned());
+    }
+
+    /// Answers the next such request with `fault`.
+    pub(crate) fn next(&self, verb: Verb, resource: &'static str, fault: Fault) {
+        self.plan(verb, resource, 1, fault);
+    }
+
+    /// Answers such requests with `fault` until [`Self::behave`].
+    pub(crate) fn always(&self, verb: Verb, resource: &'static str, fault: Fault) {
+        self.plan(verb, resource, usize::MAX, fault);
+    }
+
+    fn plan(&self, verb: Verb, resource: &'static str, times: usize, fault: Fault) {
+        self.shared.lock().faults.push(Planned { verb, resource, times, fault });
+    }
+
+    /// Forgets all faults; connections that are silent because of one are cut.
+    pub(crate) fn behave(&self) {
+        self.shared.lock().faults.clear();
+        self.shared.changed.notify_all();
+    }
+
+    /// Closes every connection at once, in whatever it is.
+    pub(crate) fn cut_connections(&self) {
+        for connection in self.shared.lock().connections.drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+        self.shared.changed.notify_all();
+    }
+
+    /// Refuses connections until [`Self::listen`].
+    pub(crate) fn refuse_connections(&self) {
+        self.shared.lock().listening = false;
+        // The accepting thread learns of it from a connection, and closes the listener.
+        let _ = TcpStream::connect(self.address);
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(self.address).is_ok() {
+            assert!(Instant::now() < deadline, "{} still accepts", self.address);
+            sleep(PAUSE);
+        }
+        self.cut_connections();
+    }
+
+    /// Accepts connections again, on the same port.
+    pub(crate) fn listen(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        let listener = loop {
+            match TcpListener::bind(self.address) {
+                Ok(listener) => break listener,
+                Err(error) => assert!(Instant::now() < deadline, "{}: {error}", self.address),
+            }
+            sleep(PAUSE);
+        };
+        self.shared.lock().listening = true;
+        accept(listener, Arc::clone(&self.shared));
+    }
+
+    /// The requests so far of one kind.
+    pub(crate) fn requests(&self, verb: Verb, resource: &str) -> Vec<Request> {
+        let state = self.shared.lock();
+        let wanted = |request: &&Request| request.verb == verb && request.resource == resource;
+        state.requests.iter().filter(wanted).cloned().collect()
+    }
+
+    /// Waits until there were so many of them.
+    pub(crate) fn wait_for_requests(&self, verb: Verb, resource: &str, count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.shared.lock();
+        let so_far = |state: &State| {
+            state.requests.iter().filter(|request| request.verb == verb && request.resource == resource).count()
+        };
+        while so_far(&state) < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{} of {count} {verb:?} {resource} came", so_far(&state));
+            state = self.shared.wait(state, left);
+        }
+    }
+
+    /// Writes a kubeconfig for it: `user` is the user's entry, `cluster` is added to the cluster's.
+    pub(crate) fn kubeconfig(&self, folder: &Path, cluster: Value, user: Value) -> std::path::PathBuf {
+        let scheme = if self.shared.tls.is_some() { "https" } else { "http" };
+        let mut entry = json!({"server": format!("{scheme}://{}", self.address)});
+        entry.as_object_mut().unwrap().extend(cluster.as_object().cloned().unwrap_or_default());
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "preferences": {}, "current-context": "fake",
+            "clusters": [{"name": "fake", "cluster": entry}],
+            "users": [{"name": "someone", "user": user}],
+            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "someone"}}]
+        });
+        let path = folder.join("kubeconfig");
+        std::fs::write(&path, serde_yaml::to_string(&config).unwrap()).unwrap();
+        path
+    }
+}
+
+impl Drop for FakeApi {
+    fn drop(&mut self) {
+        self.shared.lock().listening = false;
+        let _ = TcpStream::connect(self.address);
+        self.cut_connections();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, at_most).map_or_else(|poisoned| poisoned.into_inner().0, |waited| waited.0)
+    }
+}
+
+/// Accepts connections on a thread of its own, and serves each on another.
+fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    spawn(move || {
+        for stream in listener.incoming() {
+            let mut state = shared.lock();
+            if !state.listening {
+                return;
+            }
+            let Ok(stream) = stream else { continue };
+            state.connections.push(stream.try_clone().unwrap());
+            let shared = Arc::clone(&shared);
+            spawn(move || http::serve(stream, &shared));
+        }
+    });
+}

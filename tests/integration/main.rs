@@ -1,0 +1,20 @@
+//! The real binary, from outside: started with flags, asked over the network, stopped by signals.
+//!
+//! One test program rather than one a file: it links once, and the tests share `common` without unused parts. Each
+//! module is a theme; `cargo test --test integration cluster_file` runs one.
+//!
+//! What needs programs that not every machine has (an API server, resolvers) is skipped with a line that says how to
+//! run it; with `CI_REQUIRE_ALL=1` in the environment such a skip is a failure.
+
+#[cfg(test)]
+mod cluster_file;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod fake_api;
+#[cfg(test)]
+mod peers;
+#[cfg(test)]
+mod real_api;
