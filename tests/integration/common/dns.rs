@@ -80,11 +80,12 @@ fn query(question: &str) -> Vec<u8> {
     builder.header_mut().set_id(NEXT_ID.fetch_add(1, Ordering::Relaxed));
     builder.push((Name::<Vec<u8>>::from_str(name).unwrap(), Rtype::from_str(rtype).unwrap())).unwrap();
     let mut builder = builder.additional();
-    builder.opt(|opt| {
-        opt.set_udp_payload_size(1232);
-        Ok(())
-    })
-    .unwrap();
+    builder
+        .opt(|opt| {
+            opt.set_udp_payload_size(1232);
+            Ok(())
+        })
+        .unwrap();
     builder.finish()
 }
 

@@ -58,7 +58,9 @@ impl Fault {
 
     /// Says that the reply is good, and stops there.
     pub(crate) fn stalls_after_headers() -> Self {
-        Self::Stalls(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec())
+        Self::Stalls(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
+        )
     }
 }
 

@@ -87,7 +87,8 @@ fn requests<S: Read + Write>(stream: S, shared: &Shared) -> io::Result<()> {
             }
             (Some(Fault::CutInEvent), _) => return watch(stream, shared, &request, true),
             (Some(Fault::LongLine(length)), _) => {
-                let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+                let head =
+                    format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
                 stream.write_all(head.as_bytes())?;
                 stream.write_all(br#"{"type":"ADDED","object":{"kind":"Node","metadata":{"name":""#)?;
                 let block = [b'x'; 65_536];
@@ -138,7 +139,7 @@ fn watch<S: Write>(stream: &mut S, shared: &Shared, request: &Request, cut: bool
     let number = |name: &str| request.query.get(name).map_or(0, |number| number.parse().unwrap());
     let mut version: u64 = number("resourceVersion");
     let mut state = shared.lock();
-    let mut bookmarks = state.bookmarks;
+    let (mut bookmarks, ended) = (state.bookmarks, state.ended);
     // As a real server does for a version that it has never reached: it waits for it, and says nothing.
     let from_the_future = version > state.store.version();
     if version < state.store.compacted() {
@@ -149,7 +150,7 @@ fn watch<S: Write>(stream: &mut S, shared: &Shared, request: &Request, cut: bool
     loop {
         let seconds = state.watch_seconds.unwrap_or(u64::MAX).min(number("timeoutSeconds"));
         let left = Duration::from_secs(seconds).saturating_sub(begun.elapsed());
-        if left.is_zero() || !state.listening {
+        if left.is_zero() || !state.listening || state.ended > ended {
             drop(state);
             return chunk("");
         }

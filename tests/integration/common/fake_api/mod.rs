@@ -8,13 +8,14 @@ mod http;
 mod store;
 
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use rustls::ServerConfig;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 pub(crate) use fault::Fault;
 pub(crate) use http::Request;
@@ -38,6 +39,7 @@ pub(crate) struct FakeApi {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
+    folder: TempDir,
 }
 
 /// What the server's threads share.
@@ -59,6 +61,8 @@ struct State {
     watch_seconds: Option<u64>,
     /// Goes up when every watch is to get a bookmark.
     bookmarks: u64,
+    /// Goes up when every watch is to end.
+    ended: u64,
     listening: bool,
 }
 
@@ -83,7 +87,7 @@ impl FakeApi {
         let state = Mutex::new(State { listening: true, ..State::default() });
         let shared = Arc::new(Shared { state, changed: Condvar::new(), tls: tls.map(Arc::new) });
         accept(listener, Arc::clone(&shared));
-        Self { address, shared }
+        Self { address, shared, folder: tempfile::tempdir().unwrap() }
     }
 
     /// Creates or replaces an object.
@@ -119,9 +123,15 @@ impl FakeApi {
         self.shared.changed.notify_all();
     }
 
-    /// Ends watches after this time, or when the client wants.
-    pub(crate) fn end_watches_after(&self, duration: Option<Duration>) {
-        self.shared.lock().watch_seconds = duration.map(|duration| duration.as_secs());
+    /// Ends every watch that runs, in order.
+    pub(crate) fn end_watches(&self) {
+        self.shared.lock().ended += 1;
+        self.shared.changed.notify_all();
+    }
+
+    /// Ends watches after so many seconds from now on.
+    pub(crate) fn end_watches_after(&self, seconds: u64) {
+        self.shared.lock().watch_seconds = Some(seconds);
         self.shared.changed.notify_all();
     }
 
@@ -206,8 +216,13 @@ impl FakeApi {
         }
     }
 
-    /// Writes a kubeconfig for it: `user` is the user's entry, `cluster` is added to the cluster's.
-    pub(crate) fn kubeconfig(&self, folder: &Path, cluster: Value, user: Value) -> std::path::PathBuf {
+    /// A folder for files of the test.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a kubeconfig for it: `cluster` is added to the cluster's entry, `user` is the user's.
+    pub(crate) fn kubeconfig(&self, cluster: Value, user: Value) -> PathBuf {
         let scheme = if self.shared.tls.is_some() { "https" } else { "http" };
         let mut entry = json!({"server": format!("{scheme}://{}", self.address)});
         entry.as_object_mut().unwrap().extend(cluster.as_object().cloned().unwrap_or_default());
@@ -217,7 +232,7 @@ impl FakeApi {
             "users": [{"name": "someone", "user": user}],
             "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "someone"}}]
         });
-        let path = folder.join("kubeconfig");
+        let path = self.folder().join("kubeconfig");
         std::fs::write(&path, serde_yaml::to_string(&config).unwrap()).unwrap();
         path
     }

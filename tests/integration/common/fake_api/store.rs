@@ -124,7 +124,9 @@ impl Store {
         let events = self.history.iter().filter(|event| event.version > version && event.resource == resource);
         let lines = events.map(|Event { verb, body, .. }| {
             let fields = &body[1..];
-            format!("{{\"type\":\"{verb}\",\"object\":{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",{fields}}}\n")
+            format!(
+                "{{\"type\":\"{verb}\",\"object\":{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",{fields}}}\n"
+            )
         });
         (lines.collect(), self.version.max(version))
     }
