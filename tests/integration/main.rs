@@ -9,8 +9,6 @@
 #[cfg(test)]
 mod cluster_file;
 #[cfg(test)]
-mod command_line;
-#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod fake_api;

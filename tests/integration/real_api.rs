@@ -16,6 +16,18 @@ use super::common::{Daemon, Launch, Vigil, objects, skip};
 type Step = fn(&RealApi);
 
 const MANIFEST: &str = "deploy/kubernetes.yaml";
+/// What the kubelet puts into every pod of a namespace that has a Service called k8s-node-dns; the first is the name of
+/// our variable for `--port`.
+const SERVICE_LINKS: [(&str, &str); 7] = [
+    ("K8S_NODE_DNS_PORT", "udp://10.96.0.7:53"),
+    ("K8S_NODE_DNS_SERVICE_HOST", "10.96.0.7"),
+    ("K8S_NODE_DNS_SERVICE_PORT", "53"),
+    ("K8S_NODE_DNS_PORT_53_UDP", "udp://10.96.0.7:53"),
+    ("K8S_NODE_DNS_PORT_53_UDP_PROTO", "udp"),
+    ("K8S_NODE_DNS_PORT_53_UDP_PORT", "53"),
+    ("K8S_NODE_DNS_PORT_53_UDP_ADDR", "10.96.0.7"),
+];
+
 const CLUSTER_ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/k8s-node-dns";
 
 #[test]
@@ -164,7 +176,7 @@ fn in_a_pod(api: &RealApi) {
         .through(["unshare", "-m", "sh", "-c", script, folder])
         .env("KUBERNETES_SERVICE_HOST", "127.0.0.1")
         .env("KUBERNETES_SERVICE_PORT", api.port.to_string());
-    for (name, value) in super::command_line::SERVICE_LINKS {
+    for (name, value) in SERVICE_LINKS {
         launch = launch.env(name, value);
     }
     api.create(objects::node("pod-host", "pods", "192.0.2.9"));

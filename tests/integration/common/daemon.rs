@@ -24,19 +24,12 @@ pub(crate) struct Launch {
     program: Vec<OsString>,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
-    /// Whether `args` are all of its flags.
-    bare: bool,
 }
 
 impl Launch {
     /// With the flags for the zone `lb.example.test`, on loopback and a free port.
     pub(crate) fn new() -> Self {
         Self::default()
-    }
-
-    /// With these flags and no others.
-    pub(crate) fn bare<S: Into<OsString>>(flags: impl IntoIterator<Item = S>) -> Self {
-        Self { args: flags.into_iter().map(Into::into).collect(), bare: true, ..Self::default() }
     }
 
     /// Adds a flag and its value.
@@ -88,9 +81,7 @@ impl Launch {
         let words: Vec<_> = self.program.iter().chain([&binary]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        if !self.bare {
-            command.args(REQUIRED).args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
-        }
+        command.args(REQUIRED).args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
         command.args(&self.args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::default();

@@ -77,6 +77,7 @@ pub(crate) fn ask_tcp(server: SocketAddr, question: &str) -> io::Result<Reply> {
 fn query(question: &str) -> Vec<u8> {
     let (name, rtype) = question.split_once(' ').expect("a question is NAME TYPE");
     let mut builder = MessageBuilder::new_vec().question();
+    builder.header_mut().set_rd(true); // for resolvers; an authoritative server copies it
     builder.header_mut().set_id(NEXT_ID.fetch_add(1, Ordering::Relaxed));
     builder.push((Name::<Vec<u8>>::from_str(name).unwrap(), Rtype::from_str(rtype).unwrap())).unwrap();
     let mut builder = builder.additional();

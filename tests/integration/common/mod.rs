@@ -5,6 +5,7 @@ pub(crate) mod dns;
 pub(crate) mod fake_api;
 pub(crate) mod objects;
 pub(crate) mod pki;
+pub(crate) mod process;
 pub(crate) mod real_api;
 pub(crate) mod vigil;
 

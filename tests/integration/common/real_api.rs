@@ -1,7 +1,7 @@
 //! A real kube-apiserver and its etcd, with certificates and RBAC of their own, from the folder `KUBEBUILDER_ASSETS`.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 
 use super::daemon::free_port;
 use super::pki::{Authority, Pair};
+use super::process::Process;
 use super::{PATIENCE, PAUSE, repository};
 
 /// What is missing where `KUBEBUILDER_ASSETS` is unset.
@@ -79,7 +80,7 @@ impl RealApi {
         let deadline = Instant::now() + 2 * PATIENCE;
         while !self.admin.get(self.url("/readyz")).call().is_ok_and(|reply| reply.status() == 200) {
             for process in [&mut self.etcd, &mut self.server] {
-                assert_eq!(process.child.try_wait().unwrap(), None, "it ended:\n{}", process.log());
+                assert!(process.runs(), "it ended:\n{}", process.log());
             }
             assert!(Instant::now() < deadline, "it is not ready:\n{}", self.server.log());
             sleep(10 * PAUSE);
@@ -178,29 +179,4 @@ fn agent(authority: &Authority, client: &Pair) -> Agent {
         .build();
     let config = Agent::config_builder().tls_config(tls).http_status_as_error(false).proxy(None);
     config.timeout_global(Some(Duration::from_secs(30))).allow_non_standard_methods(true).build().new_agent()
-}
-
-/// A process with its log in a file.
-struct Process {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Process {
-    fn start(command: &mut Command, log: &Path) -> Self {
-        let file = std::fs::File::create(log).unwrap();
-        let child = command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().unwrap();
-        Self { child, log: log.to_owned() }
-    }
-
-    fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
