@@ -58,7 +58,8 @@ impl Launch {
                 return daemon;
             }
             // Only another program that took the port in the meantime is a reason to try again.
-            assert!(daemon.log().iter().any(|line| line.contains("in use")), "it ended:\n{}", daemon.log().join("\n"));
+            let log = daemon.log().join("\n");
+            assert!(log.contains("another program already does"), "it ended:\n{log}");
         }
         panic!("no free port in five attempts");
     }

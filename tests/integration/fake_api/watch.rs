@@ -71,14 +71,14 @@ fn events_that_are_none() {
 #[test]
 fn events_about_something_else() {
     let pod = json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "attic", "resourceVersion": "48005"}});
-    for event in [
-        json!({"type": "DELETED", "object": pod}),
-        json!({"type": "ADDED", "object": 5}),
-        json!({"type": "RENAMED", "object": {}}),
-        json!({"type": "DELETED", "object": {"kind": "Node", "apiVersion": "v1", "metadata": {}}}),
+    for (verb, object) in [
+        ("DELETED", pod),
+        ("ADDED", json!(5)),
+        ("RENAMED", json!({})),
+        ("DELETED", json!({"kind": "Node", "apiVersion": "v1", "metadata": {}})),
     ] {
-        println!("{event}");
-        first_watch_gets(Fault::body(&format!("{event}\n"))).1.stop();
+        println!("{verb} {object}");
+        first_watch_gets(Fault::event(verb, &object)).1.stop();
     }
 }
 
@@ -122,10 +122,9 @@ fn a_watch_resumes_from_the_last_bookmark() {
 
 #[test]
 fn a_bookmark_below_our_version_lists_all_kinds_again() {
-    let bookmark = json!({"type": "BOOKMARK", "object": {
-        "kind": "Node", "apiVersion": "v1", "metadata": {"resourceVersion": "70", "creationTimestamp": null}
-    }});
-    let (api, daemon) = first_watch_gets(Fault::body(&format!("{bookmark}\n")));
+    let metadata = json!({"resourceVersion": "70", "creationTimestamp": null});
+    let object = json!({"kind": "Node", "apiVersion": "v1", "metadata": metadata});
+    let (api, daemon) = first_watch_gets(Fault::event("BOOKMARK", &object));
     for resource in ["nodes", "services", "endpointslices"] {
         api.wait_for_requests(Verb::List, resource, 2);
     }

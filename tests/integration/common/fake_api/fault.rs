@@ -47,8 +47,12 @@ impl Fault {
 
     /// A watch that has one ERROR event.
     pub(crate) fn error_event(code: u16) -> Self {
-        let event = json!({"type": "ERROR", "object": status(code, "too old resource version: 1 (48000)")});
-        Self::body(&format!("{event}\n"))
+        Self::event("ERROR", &status(code, "too old resource version: 1 (48000)"))
+    }
+
+    /// A watch that has one event, and ends.
+    pub(crate) fn event(verb: &str, object: &Value) -> Self {
+        Self::body(&event(verb, object))
     }
 
     /// Accepts and says nothing.
@@ -69,6 +73,11 @@ pub(super) fn http(code: u16, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     let head = "Content-Type: application/json\r\nAudit-Id: 7c1b1d0e-0f60-4b7a-9d0c-55d5d9d1a9a4\r\n";
     format!("HTTP/1.1 {code} {}\r\n{head}{headers}Content-Length: {length}\r\n\r\n{body}", reason(code)).into_bytes()
+}
+
+/// The line of an event, with its type first, as API servers write it.
+pub(super) fn event(verb: &str, object: &Value) -> String {
+    format!("{{\"type\":\"{verb}\",\"object\":{object}}}\n")
 }
 
 /// A `Status` object.

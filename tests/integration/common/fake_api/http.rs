@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConnection, StreamOwned};
 
-use super::fault::{Fault, http, status};
+use super::fault::{Fault, event, http, status};
 use super::{Shared, Verb};
 
 /// A request that came.
@@ -144,7 +144,7 @@ fn watch<S: Write>(stream: &mut S, shared: &Shared, request: &Request, cut: bool
     let from_the_future = version > state.store.version();
     if version < state.store.compacted() {
         drop(state);
-        chunk(&format!(r#"{{"type":"ERROR","object":{}}}"#, status(410, "too old resource version")))?;
+        chunk(&event("ERROR", &status(410, "too old resource version")))?;
         return chunk("");
     }
     loop {

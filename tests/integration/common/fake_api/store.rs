@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
+use super::fault::event;
+
 /// The kinds: resource, kind, apiVersion.
 const KINDS: [(&str, &str, &str); 3] = [
     ("nodes", "Node", "v1"),
@@ -136,7 +138,7 @@ impl Store {
         let (_, kind, api_version) = KINDS.iter().find(|(of, ..)| *of == resource).unwrap();
         let metadata = json!({"resourceVersion": self.version.to_string(), "creationTimestamp": null});
         let object = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata, "spec": {}, "status": {}});
-        format!("{}\n", json!({"type": "BOOKMARK", "object": object}))
+        event("BOOKMARK", &object)
     }
 }
 
