@@ -75,7 +75,7 @@ fn nodes(api: &RealApi) {
         api.patch("/api/v1/nodes/attic/status", &conditions);
         daemon.wait_for("home.lb.example.test A", expected);
     }
-    daemon.wait_for_log(&["attic", "not ready"]);
+    daemon.wait_for_log(&["attic", "NotReady"]);
 
     api.create(objects::node("cellar", "home", "192.0.2.3"));
     daemon.wait_for("home.lb.example.test A", "192.0.2.3");

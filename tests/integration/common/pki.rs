@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -27,7 +28,9 @@ pub(crate) struct Pair {
 impl Authority {
     /// A new one.
     pub(crate) fn new() -> Self {
-        let mut params = named("k8s-node-dns tests");
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // No two have the same name, or a verifier would take one for the other and complain about the signature.
+        let mut params = named(&format!("authority {}", COUNT.fetch_add(1, Ordering::Relaxed)));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())

@@ -68,7 +68,7 @@ fn certificates_that_cannot_be_believed() {
     let (system, _) = secure_cluster(&authority);
     for (api, cluster, word) in [
         (&expired, json!({"certificate-authority": expired.folder().join("ca.crt")}), "expired"),
-        (&unknown, json!({"certificate-authority": unknown.folder().join("ca.crt")}), "unknown"),
+        (&unknown, json!({"certificate-authority": unknown.folder().join("ca.crt")}), "not signed by the CA"),
         // Without an authority the system's count.
         (&system, json!({}), "certificate"),
     ] {

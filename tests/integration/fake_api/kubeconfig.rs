@@ -73,7 +73,10 @@ fn certificates_and_keys_that_do_not_work() {
     let garbage = folder.path().join("garbage.key");
     fs::write(&garbage, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap();
     let pair = |key: &std::path::Path| json!({"client-certificate": certificate, "client-key": key});
-    refused(&config(&server(), &pair(&other_key)).to_string(), &["kubeconfig", "key", "certificate"]);
+    refused(
+        &config(&server(), &pair(&other_key)).to_string(),
+        &["me.crt", "you.key", "does not belong to the certificate"],
+    );
     refused(&config(&server(), &pair(&nowhere)).to_string(), &["nowhere.key"]);
     refused(&config(&server(), &pair(&garbage)).to_string(), &["key"]);
     refused(&config(&server(), &json!({"client-certificate": certificate})).to_string(), &["client-key"]);

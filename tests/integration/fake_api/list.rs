@@ -85,10 +85,10 @@ fn gone() {
 
 #[test]
 fn cut_in_the_middle_of_an_object() {
-    for bytes in [1, 300, 14_000] {
+    for bytes in [1, 300, 8_000] {
         first_list_gets(Fault::CutAfter(bytes)).1.stop();
     }
-    another_list_gets(Fault::CutAfter(14_000)).1.stop();
+    another_list_gets(Fault::CutAfter(8_000)).1.stop();
 }
 
 #[test]

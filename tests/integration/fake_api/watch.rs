@@ -110,9 +110,9 @@ fn a_watch_resumes_from_the_last_bookmark() {
     api.wait_for_requests(Verb::Watch, "nodes", 1);
     // Other kinds move the version on; only the bookmark tells the watch of nodes.
     api.put(objects::service("apps", "wiki"));
+    daemon.wait_for("wiki.apps.lb.example.test A", "NODATA");
     api.compact();
     api.bookmark();
-    daemon.wait_for("wiki.apps.lb.example.test A", "NODATA");
     api.end_watches();
     api.wait_for_requests(Verb::Watch, "nodes", 2);
     assert_eq!(api.requests(Verb::Watch, "nodes")[1].query["resourceVersion"], "48006");

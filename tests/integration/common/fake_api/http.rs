@@ -30,7 +30,8 @@ pub(crate) struct Request {
 
 /// Serves a connection until either side has enough.
 pub(super) fn serve(stream: TcpStream, shared: &Shared) {
-    let closing = stream.try_clone();
+    // The server keeps a handle of the stream, so dropping ours would not close it.
+    let _closing = Closing(stream.try_clone().unwrap());
     // An error is a client that left, or a connection that the test cut: neither is of interest here.
     let _ = match &shared.tls {
         None => requests(stream, shared),
@@ -39,9 +40,14 @@ pub(super) fn serve(stream: TcpStream, shared: &Shared) {
             Err(error) => Err(io::Error::other(error)),
         },
     };
-    // The server keeps a handle of the stream, so dropping ours would not close it.
-    if let Ok(stream) = closing {
-        let _ = stream.shutdown(Shutdown::Both);
+}
+
+/// Closes a connection in whatever way its thread ends.
+struct Closing(TcpStream);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 
@@ -136,7 +142,7 @@ fn watch<S: Write>(stream: &mut S, shared: &Shared, request: &Request, cut: bool
         stream.flush()
     };
     let begun = Instant::now();
-    let number = |name: &str| request.query.get(name).map_or(0, |number| number.parse().unwrap());
+    let number = |name: &str| request.query.get(name).and_then(|number| number.parse().ok()).unwrap_or(0);
     let mut version: u64 = number("resourceVersion");
     let mut state = shared.lock();
     let (mut bookmarks, ended) = (state.bookmarks, state.ended);
