@@ -3,13 +3,14 @@
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::common::daemon::free_port;
-use super::common::{Daemon, Launch, Vigil, dns, repository};
+use super::common::{Daemon, Launch, Vigil, dns, repository, skip};
 
 const EXAMPLE: &str = "deploy/examples/home-and-cloud.yaml";
 
@@ -152,6 +153,19 @@ fn it_stops_in_order_by_either_signal() {
         daemon.stop_with(signal);
         // Nothing holds the port any more.
         UdpSocket::bind(address).unwrap();
+    }
+}
+
+#[test]
+fn it_stops_in_order_as_process_1() {
+    // Linux gives process 1, which the daemon is in a container, no default handler for signals.
+    let wrap = ["unshare", "--pid", "--fork", "--kill-child"];
+    if !Command::new(wrap[0]).args(&wrap[1..]).arg("true").status().is_ok_and(|status| status.success()) {
+        return skip("cluster_file::it_stops_in_order_as_process_1", "root, for a process namespace (unshare --pid)");
+    }
+    let (_folder, path) = example();
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        Launch::new().through(wrap).flag("--cluster-file", &path).start().stop_with(signal);
     }
 }
 

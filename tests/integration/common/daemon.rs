@@ -44,7 +44,7 @@ impl Launch {
         self
     }
 
-    /// Starts the daemon as the last arguments of another program, which must `exec` it.
+    /// Starts the daemon as the last arguments of another program, which becomes it or waits for it and ends as it ends.
     pub(crate) fn through<S: Into<OsString>>(mut self, program: impl IntoIterator<Item = S>) -> Self {
         self.program = program.into_iter().map(Into::into).collect();
         self
@@ -168,9 +168,12 @@ impl Daemon {
         self.log.lines()
     }
 
-    /// Sends it a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    /// Sends it a signal; if it was started through a program that waits for it, to the daemon and not to that program.
+    fn signal(&self, signal: Signal) {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let daemon = children.split(' ').next().and_then(|child| child.parse().ok());
+        kill(Pid::from_raw(daemon.unwrap_or(i32::try_from(id).unwrap())), signal).unwrap();
     }
 
     /// Its process number.
