@@ -100,7 +100,7 @@ impl Cluster {
             WatchEvent::Refused(kind) => (*kind, false),
         };
         let was_loaded = self.loaded(kind);
-        let knew_services = self.services_known();
+        let had_services = self.services_listed();
         let first_list = listed && *self.loads.of(kind) != Load::Listed;
         let mut journal = Journal::default();
         let mut telling = Telling::default();
@@ -112,15 +112,17 @@ impl Cluster {
             WatchEvent::Nodes(change) => self.fold_nodes(change, &mut journal, &mut telling),
             WatchEvent::Services(change) => self.fold_services(change, &mut journal),
             WatchEvent::EndpointSlices(change) => self.fold_slices(change, &mut journal),
+            // A zone without nodes would be empty, which is worse than none.
+            WatchEvent::Refused(Kind::Node) => {}
             WatchEvent::Refused(kind) if !was_loaded => *self.loads.of(kind) = Load::Refused,
             WatchEvent::Refused(_) => {}
         }
         journal.settle();
 
-        let services_appear = self.services_known() && !knew_services;
+        let services_appear = self.services_listed() && !had_services;
         telling.summary |= services_appear;
         if !telling.summary {
-            if kind != Kind::Node && knew_services {
+            if kind != Kind::Node && had_services {
                 self.tell_services(&journal, &mut telling);
             }
             self.tell_emptied(&journal, &mut telling);
@@ -136,7 +138,7 @@ impl Cluster {
         for owner in journal.names.into_keys() {
             match owner {
                 Owner::Area(area) => drop(changes.areas.insert(area)),
-                Owner::Service(service) if self.services_known() => drop(changes.services.insert(service)),
+                Owner::Service(service) if self.services_listed() => drop(changes.services.insert(service)),
                 Owner::Service(_) => {}
             }
         }
@@ -175,7 +177,7 @@ impl Cluster {
         step.settle();
         if !telling.summary {
             let turns = node_turns(old.as_ref(), self.index.nodes.get(&name));
-            let known = self.services_known();
+            let known = self.services_listed();
             let seen = step.names.iter().filter(|(owner, _)| known || matches!(owner, Owner::Area(_)));
             let effects = Effects::new(seen);
             if !(turns.is_empty() && effects.is_empty()) {
@@ -246,7 +248,7 @@ impl Cluster {
                 Owner::Area(area) => self.index.areas.get(area).is_none_or(|nodes| nodes.tally.is_empty()),
                 // One that lost its name has lost it on purpose.
                 Owner::Service(service) => {
-                    self.services_known() && self.named(service).is_some_and(|backing| backing.tally.is_empty())
+                    self.services_listed() && self.named(service).is_some_and(|backing| backing.tally.is_empty())
                 }
             };
             // Addresses came or went and there is none now: so the last one went.
@@ -260,13 +262,13 @@ impl Cluster {
     /// nothing to say about them.
     fn summary(&self, kind: Kind) -> [Option<Story>; 2] {
         match kind {
-            Kind::Node => [Some(self.nodes_listed()), self.services_listed()],
-            Kind::Service | Kind::EndpointSlice if self.loads.nodes == Load::Listed => [self.services_listed(), None],
+            Kind::Node => [Some(self.tell_nodes()), self.tell_named()],
+            Kind::Service | Kind::EndpointSlice if self.loads.nodes == Load::Listed => [self.tell_named(), None],
             Kind::Service | Kind::EndpointSlice => [None, None],
         }
     }
 
-    fn nodes_listed(&self) -> Story {
+    fn tell_nodes(&self) -> Story {
         let count = |(area, nodes): (&Area, &AreaNodes)| AreaCount {
             area: area.clone(),
             listed: nodes.listed,
@@ -278,9 +280,9 @@ impl Cluster {
         Story::NodesListed { nodes: self.index.nodes.len(), eligible, areas: Few::new(2 * FEW, areas) }
     }
 
-    /// `None` while Services are not known, or not even looked at.
-    fn services_listed(&self) -> Option<Story> {
-        if !self.services_known() || self.loads.services != Load::Listed {
+    /// `None` while no Service has a name.
+    fn tell_named(&self) -> Option<Story> {
+        if !self.services_listed() {
             return None;
         }
         let named = self.index.services.iter().filter(|(_, backing)| backing.named);
@@ -293,15 +295,21 @@ impl Cluster {
         self.index.services.get(service).filter(|backing| backing.named)
     }
 
-    /// Whether a kind was listed, or is refused, or is not watched.
+    /// Whether a kind was listed, or is not watched, or is refused. Nodes count only when they are listed.
     pub fn loaded(&self, kind: Kind) -> bool {
         let mut loads = self.loads;
         *loads.of(kind) != Load::Missing
     }
 
-    /// Whether it is known which Services have a name: both they and EndpointSlices are loaded.
+    /// Whether it is known which Services have a name: both they and EndpointSlices are loaded. While one is refused,
+    /// that is known too: none.
     pub fn services_known(&self) -> bool {
         self.loaded(Kind::Service) && self.loaded(Kind::EndpointSlice)
+    }
+
+    /// Whether Services have names: both they and EndpointSlices were listed. A right that is lost later takes none.
+    fn services_listed(&self) -> bool {
+        self.loads.services == Load::Listed && self.loads.slices == Load::Listed
     }
 
     /// All areas that a node lists, ready or not.
@@ -314,16 +322,16 @@ impl Cluster {
         self.index.areas.get(area).map(|nodes| nodes.tally.addresses())
     }
 
-    /// All Services that have a name; none until [`services_known`](Self::services_known).
+    /// All Services that have a name; none until they and EndpointSlices were listed.
     pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
-        let known = self.services_known();
+        let known = self.services_listed();
         let named = self.index.services.iter().filter(move |(_, backing)| known && backing.named);
         named.map(|(service, _)| service)
     }
 
     /// The addresses of the eligible nodes that host a Service; `None` when it has no name.
     pub fn service(&self, service: &ServiceName) -> Option<Addresses> {
-        if !self.services_known() {
+        if !self.services_listed() {
             return None;
         }
         self.named(service).map(|backing| backing.tally.addresses())

@@ -118,7 +118,9 @@ impl Client {
         let (budget, mut json) = self.get(&query)?;
         let document = DocumentSeed { keys: &self.keys, budget: &budget }.deserialize(&mut json);
         // Reading on to the end lets the connection be used again, and notices an end that is missing.
-        document.and_then(|document| json.end().map(|()| document)).map_err(RequestError::Body)
+        let document = document.and_then(|document| json.end().map(|()| document)).map_err(RequestError::Body)?;
+        document.check_list(self.kind).map_err(RequestError::NoList)?;
+        Ok(document)
     }
 
     /// A watch from a version.

@@ -1,15 +1,17 @@
 //! Whether the API can be reached, told once for all kinds together.
 //!
-//! In: successes and failures of the reflectors. Out: lines for the log: "lost", "still lost" now and then, "regained".
-//! Three reflectors that fail every second for an hour make five lines.
+//! In: successes and failures of the reflectors. Out: lines for the log: "lost", "still lost" now and then, "regained",
+//! and each other kind of failure once. Three reflectors that fail every second for an hour make five lines.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use log::Level;
 use parking_lot::Mutex;
 
 use super::Kind;
+use super::watch::Failure;
 
 /// When it is said again that the connection is still lost.
 const REMINDERS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(1800)];
@@ -27,7 +29,8 @@ struct State {
     /// Whether it was ever reached.
     reached: bool,
     since: Option<Instant>,
-    announced: bool,
+    /// The causes that were told, by [`cause`]; none while nothing was.
+    announced: BTreeSet<u8>,
     reminders: usize,
 }
 
@@ -42,10 +45,10 @@ impl Connection {
         Self::log(self.note_reached(kind, now));
     }
 
-    /// A kind failed, for the `failures`th time in a row. The first one is not worth a word: a load balancer that cuts
-    /// an idle watch is daily life.
-    pub fn failed(&self, kind: Kind, failures: u32, reason: &dyn std::fmt::Display, now: Instant) {
-        Self::log(self.note_failed(kind, failures, reason, now));
+    /// A kind failed, for the `failures`th time in a row. A first one is not worth a word when the API was reached
+    /// before: a load balancer that cuts an idle watch is daily life.
+    pub fn failed(&self, kind: Kind, failures: u32, failure: Failure, reason: &dyn fmt::Display, now: Instant) {
+        Self::log(self.note_failed(kind, failures, failure, reason, now));
     }
 
     fn log(line: Option<(Level, String)>) {
@@ -60,7 +63,7 @@ impl Connection {
         if !state.failing.is_empty() {
             return None;
         }
-        let lost = state.since.filter(|_| state.announced);
+        let lost = state.since.filter(|_| !state.announced.is_empty());
         let first = !state.reached;
         *state = State { reached: true, ..State::default() };
         let server = &self.server;
@@ -78,22 +81,25 @@ impl Connection {
         &self,
         kind: Kind,
         failures: u32,
-        reason: &dyn std::fmt::Display,
+        failure: Failure,
+        reason: &dyn fmt::Display,
         now: Instant,
     ) -> Option<(Level, String)> {
         let mut state = self.state.lock();
         state.failing.insert(kind);
         let since = *state.since.get_or_insert(now);
         let server = &self.server;
-        if !state.announced {
-            if failures < 2 {
-                return Some((Level::Debug, format!("{}: the API at {server}: {reason}", kind.resource())));
-            }
-            state.announced = true;
-            let line = if state.reached {
-                format!("connection to the API at {server} lost: {reason}; what was known last is served on")
-            } else {
-                format!("cannot reach the API at {server}: {reason}; trying again until it answers")
+        if state.announced.is_empty() && state.reached && failures < 2 {
+            return Some((Level::Debug, format!("{}: the API at {server}: {reason}", kind.resource())));
+        }
+        let is_first = state.announced.is_empty();
+        if state.announced.insert(cause(failure)) {
+            let line = match (is_first, state.reached) {
+                (true, true) => {
+                    format!("connection to the API at {server} lost: {reason}; what was known last is served on")
+                }
+                (true, false) => format!("cannot reach the API at {server}: {reason}; trying again until it answers"),
+                (false, _) => format!("the API at {server} now fails in another way: {reason}"),
             };
             return Some((Level::Warn, line));
         }
@@ -103,6 +109,16 @@ impl Connection {
         }
         state.reminders = REMINDERS.iter().filter(|reminder| **reminder <= lost).count();
         Some((Level::Warn, format!("connection to the API at {server} still lost for {}: {reason}", human(lost))))
+    }
+}
+
+/// What makes failures the same for the log.
+fn cause(failure: Failure) -> u8 {
+    match failure {
+        Failure::Connection => 0,
+        Failure::Unauthorized => 1,
+        Failure::Forbidden | Failure::Gone => 2,
+        Failure::Other(_) => 3,
     }
 }
 
@@ -129,7 +145,7 @@ mod tests {
         let reached = |kind, seconds| connection.note_reached(kind, at(seconds)).map(|(_, line)| line);
         let failed = |kind, failures, seconds| {
             connection
-                .note_failed(kind, failures, &"refused", at(seconds))
+                .note_failed(kind, failures, Failure::Connection, &"refused", at(seconds))
                 .filter(|(level, _)| *level != Level::Debug)
                 .map(|(_, line)| line)
         };
@@ -162,10 +178,15 @@ mod tests {
     fn an_api_that_is_not_there_at_the_start() {
         let connection = Connection::new("https://api");
         let start = Instant::now();
-        connection.note_failed(Kind::Node, 1, &"refused", start);
-        let (level, line) = connection.note_failed(Kind::Node, 2, &"refused", start).unwrap();
+        let failed = |kind, failure, reason: &str| connection.note_failed(kind, 1, failure, &reason, start);
+        let (level, line) = failed(Kind::Node, Failure::Connection, "refused").unwrap();
         assert_eq!(level, Level::Warn);
         assert_eq!(line, "cannot reach the API at https://api: refused; trying again until it answers");
+        assert_eq!(failed(Kind::Node, Failure::Connection, "refused"), None);
+        let (_, line) = failed(Kind::Node, Failure::Unauthorized, "it answered 401").unwrap();
+        assert_eq!(line, "the API at https://api now fails in another way: it answered 401");
+        assert_eq!(failed(Kind::Node, Failure::Unauthorized, "it answered 401"), None);
+        assert_eq!(failed(Kind::Node, Failure::Connection, "refused"), None, "each way is told once");
         let (_, line) = connection.note_reached(Kind::Node, start + Duration::from_secs(102)).unwrap();
         assert_eq!(line, "connection to the API at https://api made after 1m 42s");
     }

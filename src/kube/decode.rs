@@ -134,6 +134,27 @@ pub struct Document {
     pub items: Vec<Item>,
 }
 
+impl Document {
+    /// Whether it is a list of the kind: an answer that is something else, however good its status, says nothing about
+    /// the objects that are missing in it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_list(&self, kind: Kind) -> Result<(), String> {
+        let expected = format!("{}List", kind.name());
+        if self.head.kind != expected {
+            return Err(format!("its kind is {:?} where {expected:?} is expected", self.head.kind));
+        }
+        if let Some(fault) = self.head.faults.first() {
+            return Err(fault.to_string());
+        }
+        if self.head.metadata.resource_version.is_empty() {
+            return Err("it has no metadata.resourceVersion".to_owned());
+        }
+        Ok(())
+    }
+}
+
 /// An event of a watch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event {

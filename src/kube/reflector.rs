@@ -138,7 +138,13 @@ impl<T: Watched> Reflector<T> {
 
     fn event(&mut self, event: Event) -> Result<Input<T>, RequestError> {
         let version = event.object.metadata.resource_version.clone();
+        let is_ours = event.object.kind == T::KIND.name();
         Ok(match &*event.r#type {
+            // Whatever it says of another kind, it says nothing of ours: the log names it, and the version is not taken.
+            "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" if !is_ours => {
+                let _ = self.decode(event.object);
+                Input::Event(None, String::new())
+            }
             "ADDED" | "MODIFIED" => Input::Event(self.decode(event.object).map(Change::Applied), version),
             "DELETED" => {
                 // The name is enough, whatever else is wrong with it.
@@ -186,7 +192,8 @@ impl<T: Watched> Reflector<T> {
             // These are answers of a server that is well.
             Failure::Forbidden | Failure::Gone => self.reached(),
             _ => {
-                self.shared.connection.failed(T::KIND, self.watch.failures(), &message, Instant::now());
+                let failures = self.watch.failures();
+                self.shared.connection.failed(T::KIND, failures, failure, &message, Instant::now());
             }
         }
         Ok(())

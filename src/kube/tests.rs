@@ -25,11 +25,16 @@ fn node(name: &str) -> serde_json::Value {
 
 fn list(names: &str, version: &str, next: &str) -> Reply {
     let items: Vec<_> = names.split_whitespace().map(node).collect();
-    Reply::ok(json!({"metadata": {"resourceVersion": version, "continue": next}, "items": items}).to_string())
+    list_of("Node", &items, version, next)
+}
+
+fn list_of(kind: &str, items: &[serde_json::Value], version: &str, next: &str) -> Reply {
+    let metadata = json!({"resourceVersion": version, "continue": next});
+    Reply::ok(json!({"kind": format!("{kind}List"), "metadata": metadata, "items": items}).to_string())
 }
 
 fn event(r#type: &str, name: &str, version: &str) -> String {
-    let object = json!({"metadata": {"name": name, "resourceVersion": version}});
+    let object = json!({"kind": "Node", "metadata": {"name": name, "resourceVersion": version}});
     json!({"type": r#type, "object": object}).to_string() + "\n"
 }
 
@@ -99,7 +104,7 @@ fn pages_then_events_and_a_forbidden_kind() {
         path => {
             assert!(path.starts_with("/apis/discovery.k8s.io/v1/endpointslices?"), "{path}");
             assert!(path.ends_with("&labelSelector=kubernetes.io%2Fservice-name"), "{path}");
-            list("", "7", "")
+            list_of("EndpointSlice", &[], "7", "")
         }
     });
     let daemon = Daemon::start(&server, true, "");
@@ -175,7 +180,7 @@ fn a_token_file_is_read_again_and_unauthorized_is_tried_again() {
 fn bad_objects_are_left_out_of_lists_and_events() {
     let bad = json!({"metadata": {"name": "bad"}, "status": 5});
     let server = Server::start(move |request| match request.number {
-        0 => Reply::ok(json!({"metadata": {"resourceVersion": "7"}, "items": [bad, node("a")]}).to_string()),
+        0 => list_of("Node", &[bad.clone(), node("a")], "7", ""),
         _ => {
             let wrong = json!({"type": "ADDED", "object": {"kind": "Pod", "metadata": {"name": "p"}}}).to_string();
             Reply::held(wrong + &event("ADDED", "b", "8"))
@@ -208,7 +213,9 @@ fn a_restored_server_makes_all_kinds_list_again() {
         let nodes = request.path.starts_with("/api/v1/nodes");
         match (nodes, request.path.contains("watch=true"), request.path.contains("resourceVersion=90")) {
             (true, false, _) if first.swap(false, Ordering::SeqCst) => list("a", "90", ""),
-            (_, false, _) => list("", "50", ""),
+            (true, false, _) => list("", "50", ""),
+            (false, false, _) if request.path.contains("endpointslices") => list_of("EndpointSlice", &[], "50", ""),
+            (false, false, _) => list_of("Service", &[], "50", ""),
             // The services and slices are told of by the nodes alone: their own watches stay silent.
             (true, true, true) => {
                 watched.iter().take(2).for_each(drop); // both watch by now

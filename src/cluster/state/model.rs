@@ -18,6 +18,7 @@ struct Model {
     services: BTreeMap<NamespacedName, Service>,
     slices: BTreeMap<NamespacedName, EndpointSlice>,
     loaded: BTreeSet<Kind>,
+    listed: BTreeSet<Kind>,
 }
 
 /// What can be asked of a cluster.
@@ -41,9 +42,12 @@ impl Model {
             WatchEvent::Nodes(change) => (Kind::Node, put(&mut self.nodes, change)),
             WatchEvent::Services(change) => (Kind::Service, put(&mut self.services, change)),
             WatchEvent::EndpointSlices(change) => (Kind::EndpointSlice, put(&mut self.slices, change)),
-            WatchEvent::Refused(kind) => (*kind, true),
+            WatchEvent::Refused(kind) => (*kind, false),
         };
         if listed {
+            self.listed.insert(kind);
+        }
+        if listed || matches!(event, WatchEvent::Refused(Kind::Service | Kind::EndpointSlice)) {
             self.loaded.insert(kind);
         }
     }
@@ -78,7 +82,7 @@ impl Model {
             }
         }
         let areas = listed.into_iter().map(|(area, nodes)| (area, self.addresses(nodes))).collect();
-        let known = self.loaded.contains(&Kind::Service) && self.loaded.contains(&Kind::EndpointSlice);
+        let known = self.listed.contains(&Kind::Service) && self.listed.contains(&Kind::EndpointSlice);
         let named =
             self.services.values().filter(|s| known && !s.deleting && s.annotation.as_deref() == Some("true")).map(
                 |s| (s.key.clone(), self.addresses(self.hosts(&s.key).into_iter().filter_map(|n| self.nodes.get(n)))),

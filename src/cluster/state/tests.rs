@@ -205,11 +205,12 @@ fn a_refused_kind_is_loaded_and_empty_or_stays_as_it_was() {
     assert_eq!(cluster.apply(WatchEvent::Refused(Kind::EndpointSlice)), Changes::default());
     assert!(cluster.services_known() && cluster.services().next().is_none());
 
-    // The right is granted at last: nothing "becomes loaded", the names just come.
+    // The rights are granted at last: nothing "becomes loaded", the names just come, once both were listed.
     let changes = cluster.apply(WatchEvent::Services(Change::Replaced(vec![service("git", "true")])));
+    assert_eq!(changes, Changes::default());
+    let changes = cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-x", &["a"])])));
     assert_eq!((changes.loaded, changes.services.len()), (false, 1));
-    assert_eq!(lines(&changes), ["INFO 1 Service has a name; no address yet: git.apps"]);
-    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-x", &["a"])])));
+    assert_eq!(lines(&changes), ["INFO 1 Service has a name"]);
     assert_eq!(git(&cluster), some(&["192.0.2.1"]));
 
     // ... and taken away again.
@@ -217,6 +218,13 @@ fn a_refused_kind_is_loaded_and_empty_or_stays_as_it_was() {
         assert_eq!(cluster.apply(WatchEvent::Refused(kind)), Changes::default());
     }
     assert_eq!((git(&cluster), area(&cluster, "home")), (some(&["192.0.2.1"]), some(&["192.0.2.1"])));
+}
+
+#[test]
+fn nodes_count_as_loaded_only_when_they_were_listed() {
+    let mut cluster = Cluster::default();
+    assert_eq!(cluster.apply(WatchEvent::Refused(Kind::Node)), Changes::default());
+    assert!(!cluster.loaded(Kind::Node), "a zone without nodes would be empty");
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub enum RequestError {
     Status(Status),
     /// The answer broke off, or is no JSON.
     Body(serde_json::Error),
+    /// The answer is JSON, but no list of the kind.
+    NoList(String),
     /// A watch said something that is no event.
     NoEvent(String),
     /// The daemon is stopping.
@@ -98,9 +100,12 @@ impl RequestError {
             Self::Body(error) if error.io_error_kind().is_some_and(|kind| kind != io::ErrorKind::FileTooLarge) => {
                 Failure::Connection
             }
-            Self::Credentials(_) | Self::Request(_) | Self::Body(_) | Self::NoEvent(_) | Self::Stopped => {
-                Failure::Other(None)
-            }
+            Self::Credentials(_)
+            | Self::Request(_)
+            | Self::Body(_)
+            | Self::NoList(_)
+            | Self::NoEvent(_)
+            | Self::Stopped => Failure::Other(None),
         }
     }
 }
@@ -138,6 +143,7 @@ impl fmt::Display for RequestError {
                 None if error.is_eof() => f.write_str("its answer broke off in the middle of an object"),
                 None => write!(f, "its answer is not the JSON of Kubernetes: {error}"),
             },
+            Self::NoList(why) => write!(f, "its answer is no list of Kubernetes objects: {why}"),
             Self::NoEvent(kind) => write!(f, "its watch sent an event of the unknown type {kind:?}"),
             Self::Stopped => f.write_str("the daemon is stopping"),
         }
@@ -150,7 +156,7 @@ impl std::error::Error for RequestError {
             Self::Credentials(error) => Some(error),
             Self::Request(error) => Some(error),
             Self::Body(error) => Some(error),
-            Self::Status(_) | Self::NoEvent(_) | Self::Stopped => None,
+            Self::Status(_) | Self::NoList(_) | Self::NoEvent(_) | Self::Stopped => None,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::kube::tests::server::{Reply, Server};
 use crate::kube::watch::Failure;
 use crate::thread::Threads;
 
-const EMPTY: &str = r#"{"metadata":{"resourceVersion":"7"},"items":[]}"#;
+const EMPTY: &str = r#"{"kind":"NodeList","metadata":{"resourceVersion":"7"},"items":[]}"#;
 
 fn keys() -> AnnotationKeys {
     AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: None }

@@ -43,7 +43,7 @@ fn a_cut_connection_lists_again_at_once() {
     let daemon = watching(&api);
     daemon.wait_for(HOME, "192.0.2.1 192.0.2.2");
     let vigil = Vigil::over(&daemon, HOME);
-    api.wait_for_requests(Verb::Watch, "nodes", 1);
+    api.wait_for_watches();
     api.cut_connections();
     api.put(objects::node("attic", "home", "192.0.2.9"));
     daemon.wait_for(HOME, "192.0.2.2 192.0.2.9");
@@ -58,6 +58,7 @@ fn connections_that_are_cut_again_and_again_do_not_fill_the_log() {
     let daemon = watching(&api);
     daemon.wait_for(HOME, "192.0.2.1 192.0.2.2");
     let vigil = Vigil::over(&daemon, HOME);
+    api.wait_for_watches();
     api.always(Verb::Watch, "nodes", Fault::Bytes(Vec::new()));
     api.cut_connections();
     api.wait_for_requests(Verb::Watch, "nodes", 12);

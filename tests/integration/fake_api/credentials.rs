@@ -92,6 +92,7 @@ fn a_token_file_is_read_again_upon_401() {
     api.require_token("first");
     let daemon = with(&api, json!({}), json!({"tokenFile": path})).start();
     daemon.wait_for(GIT, "192.0.2.2");
+    api.wait_for_watches();
     let (home, git) = (Vigil::over(&daemon, HOME), Vigil::over(&daemon, GIT));
     // The token is replaced, and the old one is worth nothing any more.
     fs::write(&path, "second\n").unwrap();

@@ -23,6 +23,7 @@ fn another_list_gets(fault: Fault) -> (FakeApi, Daemon) {
     let daemon = watching(&api);
     daemon.wait_for(HOME, "192.0.2.1 192.0.2.2");
     daemon.wait_for(GIT, "192.0.2.2");
+    api.wait_for_watches();
     let vigil = Vigil::over(&daemon, HOME);
     api.next(Verb::List, "nodes", fault);
     api.put(objects::node("attic", "home", "192.0.2.9"));
@@ -144,6 +145,7 @@ fn half_a_second_page() {
         let daemon = watching(&api);
         let vigil = Vigil::over(&daemon, LAST);
         daemon.wait_for(LAST, "192.0.2.200");
+        api.wait_for_watches();
         api.next(Verb::Page, "nodes", fault);
         api.compact();
         api.cut_connections();

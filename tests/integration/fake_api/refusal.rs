@@ -44,6 +44,7 @@ fn a_right_that_is_lost_later_keeps_what_was_listed() {
     let api = cluster();
     let daemon = watching(&api);
     daemon.wait_for(GIT, "192.0.2.2");
+    api.wait_for_watches();
     let (home, git) = (Vigil::over(&daemon, HOME), Vigil::over(&daemon, GIT));
     forbid(&api, "endpointslices", "discovery.k8s.io");
     forbid(&api, "nodes", "");

@@ -39,6 +39,7 @@ fn a_line_of_100_megabytes() {
     let api = cluster();
     let daemon = watching(&api);
     daemon.wait_for(HOME, "192.0.2.1 192.0.2.2");
+    api.wait_for_watches();
     let before = peak_memory(daemon.pid());
     let vigil = Vigil::over(&daemon, HOME);
     api.next(Verb::Watch, "nodes", Fault::LongLine(100_000_000));

@@ -154,18 +154,18 @@ fn watch<S: Write>(stream: &mut S, shared: &Shared, request: &Request, cut: bool
         return chunk("");
     }
     loop {
-        let seconds = state.watch_seconds.unwrap_or(u64::MAX).min(number("timeoutSeconds"));
-        let left = Duration::from_secs(seconds).saturating_sub(begun.elapsed());
-        if left.is_zero() || !state.listening || state.ended > ended {
-            drop(state);
-            return chunk("");
-        }
         let (mut lines, reached) = state.store.events(&request.resource, version);
         if state.bookmarks > bookmarks {
             bookmarks = state.bookmarks;
             lines.push(state.store.bookmark(&request.resource));
         }
         if lines.is_empty() || from_the_future {
+            let seconds = state.watch_seconds.unwrap_or(u64::MAX).min(number("timeoutSeconds"));
+            let left = Duration::from_secs(seconds).saturating_sub(begun.elapsed());
+            if left.is_zero() || !state.listening || state.ended > ended {
+                drop(state);
+                return chunk("");
+            }
             state = shared.wait(state, left);
             continue;
         }

@@ -160,6 +160,13 @@ impl FakeApi {
         self.shared.changed.notify_all();
     }
 
+    /// Waits until all three kinds are watched, so that what is planned next does not meet the start.
+    pub(crate) fn wait_for_watches(&self) {
+        for resource in ["nodes", "services", "endpointslices"] {
+            self.wait_for_requests(Verb::Watch, resource, 1);
+        }
+    }
+
     /// Closes every connection at once, in whatever it is.
     pub(crate) fn cut_connections(&self) {
         for connection in self.shared.lock().connections.drain(..) {
