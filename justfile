@@ -54,7 +54,7 @@ fuzz SECONDS="60" *TARGETS="":
     for target in $targets; do
       found=fuzz/target/corpus/$target seeds=fuzz/corpus/$target # what it finds stays out of the seeds
       mkdir -p "$found" "$seeds"
-      cargo +nightly fuzz run "$target" "$found" "$seeds" -- -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=2048
+      cargo +nightly fuzz run "$target" "$found" "$seeds" -- -dict=fuzz/$target.dict -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=2048
     done
 
 # Build kube-apiserver and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)

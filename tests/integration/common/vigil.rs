@@ -41,10 +41,12 @@ impl Vigil {
 
 fn watch(stop: &AtomicBool, address: SocketAddr, question: &str) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
-    while !stop.load(Ordering::Relaxed) {
+    loop {
         let reply = dns::ask(address, question).map_or_else(|error| error.to_string(), |reply| reply.to_string());
         seen.insert(reply);
+        if stop.load(Ordering::Relaxed) {
+            return seen; // asked once at least, and once after all was done
+        }
         sleep(PAUSE);
     }
-    seen
 }
