@@ -89,7 +89,7 @@ struct Verdict<'a> {
 enum Content<'a> {
     Nothing,
     /// The addresses of the question name.
-    Addresses(&'a RRset),
+    Addresses(RRset<'a>),
     /// The SOA in the answer section.
     Soa,
     /// The name servers, with their addresses in the additional section.
@@ -157,8 +157,8 @@ fn decide_in_zone<'a>(zone: &'a Zone, name: &[u8], rtype: Rtype) -> Verdict<'a> 
         Lookup::Outside => return Verdict::error(OptRcode::REFUSED).because(ExtendedErrorCode::NOT_AUTHORITATIVE),
     };
     match rtype {
-        Rtype::A => Verdict::answer(addresses(&found.a)),
-        Rtype::AAAA => Verdict::answer(addresses(&found.aaaa)),
+        Rtype::A => Verdict::answer(addresses(found.a())),
+        Rtype::AAAA => Verdict::answer(addresses(found.aaaa())),
         Rtype::SOA if is_apex => Verdict::answer(Content::Soa),
         Rtype::NS if is_apex => Verdict::answer(Content::Ns),
         Rtype::AXFR | Rtype::IXFR => Verdict::error(OptRcode::REFUSED),
@@ -167,7 +167,7 @@ fn decide_in_zone<'a>(zone: &'a Zone, name: &[u8], rtype: Rtype) -> Verdict<'a> 
     }
 }
 
-fn addresses(rrset: &RRset) -> Content<'_> {
+fn addresses(rrset: RRset<'_>) -> Content<'_> {
     if rrset.is_empty() { Content::Negative } else { Content::Addresses(rrset) }
 }
 

@@ -57,7 +57,7 @@ impl<'r> Reply<'r> {
     }
 
     /// Appends as many records of `rrset` as fit, starting where `rotation` says, and returns their number.
-    pub fn put_rrset(&mut self, rrset: &RRset, rotation: u32) -> usize {
+    pub fn put_rrset(&mut self, rrset: &RRset<'_>, rotation: u32) -> usize {
         let room = self.limit.saturating_sub(self.len);
         let (first, second) = rrset.rotated(rotation);
         if first.len() + second.len() <= room {

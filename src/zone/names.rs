@@ -11,18 +11,19 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::serial::Digest;
-use super::wire::RRset;
+use super::wire::{self, RRset};
 use crate::cluster::Addresses;
 
-/// A name that exists.
+/// A name that exists. What a query needs of it lies together, so that a zone of thousands of names costs a query few
+/// cache misses more than a small one.
 #[derive(Clone, Debug, Default)]
 pub struct Name {
-    /// In wire format and lower case.
-    owner: Box<[u8]>,
-    /// Its A records.
-    pub a: RRset,
-    /// Its AAAA records.
-    pub aaaa: RRset,
+    /// Its A and AAAA records.
+    a: usize,
+    aaaa: usize,
+    owner_len: usize,
+    /// The owner in wire format and lower case, then the A and then the AAAA records.
+    octets: Octets,
     /// Whether it exists for its own sake, not only because of the names below it (an empty non-terminal).
     own: bool,
     /// How many names exist one label below it.
@@ -31,10 +32,86 @@ pub struct Name {
     digest: u128,
 }
 
+/// Octets that lie where they are held if they are few.
+#[derive(Clone, Debug)]
+enum Octets {
+    /// An owner and some four addresses.
+    Few([u8; Self::FEW], usize),
+    Many(Box<[u8]>),
+}
+
+impl Octets {
+    const FEW: usize = 128;
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Few(octets, len) => octets.get(..*len).unwrap_or_default(),
+            Self::Many(octets) => octets,
+        }
+    }
+}
+
+impl Default for Octets {
+    fn default() -> Self {
+        Self::Few([0; Self::FEW], 0)
+    }
+}
+
+impl From<Vec<u8>> for Octets {
+    fn from(octets: Vec<u8>) -> Self {
+        let mut few = [0; Self::FEW];
+        match few.get_mut(..octets.len()) {
+            Some(place) => {
+                place.copy_from_slice(&octets);
+                Self::Few(few, octets.len())
+            }
+            None => Self::Many(octets.into()),
+        }
+    }
+}
+
 impl Name {
+    /// A name that exists only because of names below it.
+    fn empty_non_terminal(owner: &[u8], children: u32) -> Self {
+        Self { owner_len: owner.len(), octets: owner.to_vec().into(), children, ..Self::default() }
+    }
+
+    /// A name with these addresses.
+    fn new(owner: &[u8], ttl: Ttl, addresses: &Addresses, children: u32) -> Self {
+        let mut octets = owner.to_vec();
+        wire::push_addresses(&mut octets, ttl, addresses.v4.iter().copied());
+        wire::push_addresses(&mut octets, ttl, addresses.v6.iter().copied());
+        Self {
+            a: addresses.v4.len(),
+            aaaa: addresses.v6.len(),
+            owner_len: owner.len(),
+            octets: octets.into(),
+            own: true,
+            children,
+            digest: digest(owner, addresses),
+        }
+    }
+
+    /// In wire format and lower case.
+    pub fn owner(&self) -> &[u8] {
+        self.octets.as_slice().get(..self.owner_len).unwrap_or_default()
+    }
+
+    /// Its A records.
+    pub fn a(&self) -> RRset<'_> {
+        let (from, to) = (self.owner_len, self.owner_len + self.a * wire::A);
+        RRset::new(self.octets.as_slice().get(from..to).unwrap_or_default(), wire::A, self.a)
+    }
+
+    /// Its AAAA records.
+    pub fn aaaa(&self) -> RRset<'_> {
+        let from = self.owner_len + self.a * wire::A;
+        RRset::new(self.octets.as_slice().get(from..).unwrap_or_default(), wire::AAAA, self.aaaa)
+    }
+
     /// Whether the name has any address.
     pub fn has_addresses(&self) -> bool {
-        !(self.a.is_empty() && self.aaaa.is_empty())
+        self.a + self.aaaa > 0
     }
 }
 
@@ -54,7 +131,7 @@ impl Names {
     pub fn new(apex: &[u8], ttl: Ttl) -> Self {
         let table = HashTable::new();
         let mut names = Self { table, hasher: DefaultHashBuilder::default(), apex_len: apex.len(), ttl, digest: 0 };
-        names.put(Name { owner: apex.into(), own: true, ..Name::default() });
+        names.put(Name::new(apex, ttl, &Addresses::default(), 0));
         names
     }
 
@@ -71,25 +148,19 @@ impl Names {
     /// All names, in no order.
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Name)> {
-        self.table.iter().map(|name| (&*name.owner, &**name))
+        self.table.iter().map(|name| (name.owner(), &**name))
     }
 
     /// Looks a name up. `name` is in wire format and lower case.
     pub fn get(&self, name: &[u8]) -> Option<&Name> {
-        self.table.find(self.hasher.hash_one(name), |known| *known.owner == *name).map(|known| &**known)
+        self.table.find(self.hasher.hash_one(name), |known| known.owner() == name).map(|known| &**known)
     }
 
     /// Gives a name these addresses and makes it exist, with all names between it and the apex.
     pub fn insert(&mut self, owner: &[u8], addresses: &Addresses) {
-        let known = self.get(owner).map(|known| (known.own, known.children));
-        self.put(Name {
-            owner: owner.into(),
-            a: RRset::new(self.ttl, addresses.v4.iter().copied()),
-            aaaa: RRset::new(self.ttl, addresses.v6.iter().copied()),
-            own: true,
-            children: known.map_or(0, |(_, children)| children),
-            digest: digest(owner, addresses),
-        });
+        let known = self.get(owner).map(|known| known.children);
+        let children = known.unwrap_or(0);
+        self.put(Name::new(owner, self.ttl, addresses, children));
         if known.is_none() {
             self.child_came(owner);
         }
@@ -100,7 +171,7 @@ impl Names {
         let Some(known) = self.get(owner).filter(|known| known.own) else { return };
         let children = known.children;
         if children > 0 {
-            self.put(Name { owner: owner.into(), children, ..Name::default() });
+            self.put(Name::empty_non_terminal(owner, children));
         } else {
             self.take(owner);
             self.child_went(owner);
@@ -112,7 +183,7 @@ impl Names {
         let Some(parent) = self.parent(child) else { return };
         let known = self.get(parent).cloned();
         let is_new = known.is_none();
-        let known = known.unwrap_or_else(|| Name { owner: parent.into(), ..Name::default() });
+        let known = known.unwrap_or_else(|| Name::empty_non_terminal(parent, 0));
         self.put(Name { children: known.children + 1, ..known });
         if is_new {
             self.child_came(parent);
@@ -140,15 +211,15 @@ impl Names {
     /// Puts a name into the table, in place of what is there.
     fn put(&mut self, name: Name) {
         let Self { table, hasher, digest, .. } = self;
-        let hash = hasher.hash_one(&*name.owner);
+        let hash = hasher.hash_one(name.owner());
         *digest = digest.wrapping_add(name.digest);
-        match table.find_mut(hash, |known| known.owner == name.owner) {
+        match table.find_mut(hash, |known| known.owner() == name.owner()) {
             Some(known) => {
                 *digest = digest.wrapping_sub(known.digest);
                 *known = Arc::new(name);
             }
             None => {
-                table.insert_unique(hash, Arc::new(name), |known| hasher.hash_one(&*known.owner));
+                table.insert_unique(hash, Arc::new(name), |known| hasher.hash_one(known.owner()));
             }
         }
     }
@@ -156,7 +227,7 @@ impl Names {
     /// Takes a name out of the table.
     fn take(&mut self, owner: &[u8]) {
         let hash = self.hasher.hash_one(owner);
-        if let Ok(entry) = self.table.find_entry(hash, |known| *known.owner == *owner) {
+        if let Ok(entry) = self.table.find_entry(hash, |known| known.owner() == owner) {
             let (name, _) = entry.remove();
             self.digest = self.digest.wrapping_sub(name.digest);
         }

@@ -16,27 +16,24 @@ pub const QUESTION: u16 = 12;
 /// The two highest bits of a compression pointer.
 const POINTER: u16 = 0xC000;
 
+/// The length of an A record of the question name: pointer, type, class, TTL, RDLENGTH and RDATA.
+pub const A: usize = 2 + 10 + 4;
+
+/// The length of an AAAA record likewise.
+pub const AAAA: usize = 2 + 10 + 16;
+
 /// A or AAAA records of the question name. All have one length, so that a reply can start with any of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RRset {
-    bytes: Box<[u8]>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RRset<'z> {
+    records: &'z [u8],
     record_len: usize,
     count: usize,
 }
 
-impl RRset {
-    /// Encodes addresses of one family.
-    pub fn new<A: Into<IpAddr>>(ttl: Ttl, addresses: impl ExactSizeIterator<Item = A>) -> Self {
-        let count = addresses.len();
-        if count == 0 {
-            return Self::default();
-        }
-        let mut bytes = Vec::with_capacity(count * 28);
-        for address in addresses {
-            bytes.extend((POINTER | QUESTION).to_be_bytes());
-            push_address(&mut bytes, ttl, address.into());
-        }
-        Self { record_len: bytes.len() / count, count, bytes: bytes.into() }
+impl<'z> RRset<'z> {
+    /// `count` records of the length `record_len`, as [`push_addresses`] has encoded them.
+    pub fn new(records: &'z [u8], record_len: usize, count: usize) -> Self {
+        Self { records, record_len, count }
     }
 
     /// Whether there is no record: the type does not exist at this name.
@@ -55,10 +52,18 @@ impl RRset {
     }
 
     /// All records, from the one that `rotation` points at to the end, and then from the start up to it.
-    pub fn rotated(&self, rotation: u32) -> (&[u8], &[u8]) {
+    pub fn rotated(&self, rotation: u32) -> (&'z [u8], &'z [u8]) {
         let first = (rotation as usize).checked_rem(self.count).unwrap_or(0);
-        let (head, tail) = self.bytes.split_at_checked(first * self.record_len).unwrap_or_default();
+        let (head, tail) = self.records.split_at_checked(first * self.record_len).unwrap_or_default();
         (tail, head)
+    }
+}
+
+/// Encodes the addresses of one family as records of the question name.
+pub fn push_addresses<T: Into<IpAddr>>(bytes: &mut Vec<u8>, ttl: Ttl, addresses: impl Iterator<Item = T>) {
+    for address in addresses {
+        bytes.extend((POINTER | QUESTION).to_be_bytes());
+        push_address(bytes, ttl, address.into());
     }
 }
 
@@ -239,8 +244,11 @@ mod tests {
 
     #[test]
     fn rotation_starts_at_each_record_in_turn_and_keeps_all() {
-        let addresses: Vec<IpAddr> = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|a| a.parse().unwrap()).to_vec();
-        let rrset = RRset::new(Ttl::from_secs(30), addresses.into_iter());
+        let addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|a| a.parse::<IpAddr>().unwrap());
+        let mut records = Vec::new();
+        push_addresses(&mut records, Ttl::from_secs(30), addresses.into_iter());
+        assert_eq!(records.len(), 3 * A);
+        let rrset = RRset::new(&records, A, 3);
         let last_octets = |rotation| {
             let (tail, head) = rrset.rotated(rotation);
             [tail, head].concat().chunks(rrset.record_len()).map(|record| record[15]).collect::<Vec<_>>()
@@ -249,6 +257,6 @@ mod tests {
         assert_eq!(last_octets(1), [2, 3, 1]);
         assert_eq!(last_octets(2), [3, 1, 2]);
         assert_eq!(last_octets(u32::MAX), last_octets(u32::MAX % 3));
-        assert_eq!(RRset::default().rotated(7), (&[][..], &[][..]));
+        assert_eq!(RRset::new(&[], A, 0).rotated(7), (&[][..], &[][..]));
     }
 }

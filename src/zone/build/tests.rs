@@ -11,8 +11,8 @@ use crate::kube::objects::{EndpointSlice, NamespacedName, Node, Service};
 use crate::kube::{Change, Kind, WatchEvent};
 
 /// All names of a zone with their records.
-fn content(zone: &Zone) -> BTreeMap<Vec<u8>, (RRset, RRset)> {
-    zone.names.iter().map(|(owner, name)| (owner.to_vec(), (name.a.clone(), name.aaaa.clone()))).collect()
+fn content(zone: &Zone) -> BTreeMap<&[u8], (RRset<'_>, RRset<'_>)> {
+    zone.names.iter().map(|(owner, name)| (owner, (name.a(), name.aaaa()))).collect()
 }
 
 fn key(namespace: u8, name: u8) -> NamespacedName {
