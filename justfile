@@ -17,7 +17,7 @@ clippy:
 
 # The documentation builds, private items too, and its links lead somewhere
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --no-deps --document-private-items
 
 # Dependencies: licences, bans, sources, and advisories where their database can be had
 deny:
