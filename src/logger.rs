@@ -1,12 +1,20 @@
 //! Log records in, lines on stderr out: one line an event, whatever is in its message.
 //!
+//! Lines are written by a thread of their own, and whoever logs does not wait for it: a reader of the log that stalls (a
+//! terminal that was stopped with Ctrl-S, a full pipe) must hold up neither the zone nor the end of the daemon. Lines
+//! that find no place are counted, and the count is told.
+//!
 //! Messages hold names and reasons from the cluster, which whoever may annotate a node can choose: control characters in
 //! them are escaped, so that nobody forges a line or drives a terminal.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::Builder;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use log::{Level, LevelFilter, Record, SetLoggerError};
 
 /// What the operator says about the log.
@@ -27,6 +35,12 @@ pub enum Format {
     Json,
 }
 
+/// How many lines wait for stderr. At 200 bytes each they are a megabyte.
+const WAITING: usize = 5_000;
+
+/// How long the end of the daemon waits until what was logged is written.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// Our own target: the crate's name, as `module_path!()` begins with.
 const OURS: &str = "k8s_node_dns";
 
@@ -35,14 +49,77 @@ const OURS: &str = "k8s_node_dns";
 /// # Errors
 /// There is a logger already.
 pub fn start(config: LogConfig) -> Result<(), SetLoggerError> {
-    logger(config).try_init()?;
+    let mut logger = logger(config);
+    let (sender, lines) = bounded(WAITING);
+    // A system that refuses this thread will refuse the next one too, and that must be in the log.
+    if Builder::new().name("log".to_owned()).spawn(move || write_lines(&lines, io::stderr(), config.format)).is_ok() {
+        logger.target(env_logger::Target::Pipe(Box::new(Waiting(WRITER.get_or_init(|| sender).clone()))));
+    }
+    logger.try_init()?;
     // The default hook writes several lines, and not in this format.
     std::panic::set_hook(Box::new(|panic| {
         let name = std::thread::current().name().unwrap_or("without a name").to_owned();
         // "panicked at src/x.rs:1:2:", and the message in the next line.
         log::error!(target: OURS, "thread {name} {}", panic.to_string().replacen(":\n", ": ", 1));
+        flush();
     }));
     Ok(())
+}
+
+/// Waits until everything that was logged is written, or a second when nobody reads it. For the end of the process.
+pub fn flush() {
+    let Some(writer) = WRITER.get() else { return };
+    let (sender, written) = bounded(1);
+    if writer.send_timeout(Line::Flush(sender), LAST_LINES).is_ok() {
+        let _ = written.recv_timeout(LAST_LINES);
+    }
+}
+
+/// To the thread that writes.
+static WRITER: OnceLock<Sender<Line>> = OnceLock::new();
+
+/// Lines that found no place since this was last told.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// What the thread that writes is told.
+enum Line {
+    /// Write this.
+    Text(Vec<u8>),
+    /// Say when everything before this is written.
+    Flush(Sender<()>),
+}
+
+/// Where lines wait to be written.
+struct Waiting(Sender<Line>);
+
+impl io::Write for Waiting {
+    /// Takes a whole line, as the logger hands them over.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.0.try_send(Line::Text(line.to_vec())).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes lines until nobody can send any more. A stderr that is gone is no error: the daemon serves on.
+fn write_lines(lines: &Receiver<Line>, mut out: impl io::Write, format: Format) {
+    for line in lines {
+        match line {
+            Line::Text(text) => drop(out.write_all(&text)),
+            Line::Flush(written) => drop(written.send(())),
+        }
+        let lost = LOST.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let message = format_args!("{lost} lines of the log are lost: whoever reads it was too slow");
+            let record = Record::builder().level(Level::Warn).target(OURS).args(message).build();
+            let _ = writeln!(out, "{}", format_line(format, SystemTime::now(), &record));
+        }
+    }
 }
 
 fn logger(config: LogConfig) -> env_logger::Builder {
@@ -53,7 +130,6 @@ fn logger(config: LogConfig) -> env_logger::Builder {
     logger
         .filter_level(others)
         .filter_module(OURS, ours)
-        // A stderr that is gone makes this an error, which the logger drops: the daemon serves on.
         .format(move |line, record| writeln!(line, "{}", format_line(config.format, SystemTime::now(), record)));
     logger
 }
@@ -223,12 +299,28 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_find_no_place_are_counted_and_told() {
+        let (sender, lines) = bounded(2);
+        let mut waiting = Waiting(sender);
+        for line in ["one\n", "two\n", "three\n", "four\n"] {
+            waiting.write_all(line.as_bytes()).unwrap();
+        }
+        drop(waiting);
+        let mut out = Vec::new();
+        write_lines(&lines, &mut out, Format::Text);
+        let out = String::from_utf8(out).unwrap();
+        let [one, lost, two] = out.lines().collect::<Vec<_>>()[..] else { panic!("{out}") };
+        assert_eq!((one, two), ("one", "two"));
+        assert!(lost.ends_with("WARN  2 lines of the log are lost: whoever reads it was too slow"), "{lost}");
+    }
+
+    #[test]
     fn a_panic_is_a_line_of_the_log() {
         // In a process of its own, since hook and logger are a whole process's.
         const CHILD: &str = "K8S_NODE_DNS_TEST_CHILD";
         if std::env::var_os(CHILD).is_some() {
             start(LogConfig { level: Level::Info, format: Format::Json }).unwrap();
-            let thread = std::thread::Builder::new().name("udp-0".to_owned());
+            let thread = Builder::new().name("udp-0".to_owned());
             let _ = thread.spawn(|| panic!("a panic that this test wants,\nin two lines")).unwrap().join();
             return;
         }

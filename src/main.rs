@@ -9,6 +9,12 @@ use k8s_node_dns::config::{self, Config};
 use k8s_node_dns::{daemon, logger};
 
 fn main() -> ExitCode {
+    let status = status();
+    logger::flush();
+    status
+}
+
+fn status() -> ExitCode {
     let Err(failure) = run() else { return ExitCode::SUCCESS };
     // Exhaustive on purpose: who adds an error says here how it ends.
     let (status, hint) = match &failure {

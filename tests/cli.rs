@@ -5,8 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
 
 const REQUIRED: [&str; 6] =
@@ -179,4 +180,17 @@ fn the_log_can_be_json() {
         levels.push(event["level"].as_str().unwrap().to_owned());
     }
     assert!(levels.starts_with(&["warn".to_owned()]) && levels.contains(&"error".to_owned()), "{log}");
+}
+
+#[test]
+fn a_reader_of_the_log_that_stalls_does_not_hold_up_the_end() {
+    let (mut stderr, _stalled) = UnixStream::pair().unwrap();
+    stderr.set_nonblocking(true).unwrap();
+    while stderr.write(&[b'x'; 4096]).is_ok() {}
+    while stderr.write(b"x").is_ok() {}
+    stderr.set_nonblocking(false).unwrap();
+    // Nobody will ever read what is logged before the end.
+    let mut command = binary(&REQUIRED);
+    let status = command.args(CANNOT_START).stderr(OwnedFd::from(stderr)).status().unwrap();
+    assert_eq!(status.code(), Some(1));
 }
