@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, at, bounded, select};
 use serde::Deserialize;
 
 use super::certificate::{UnixSeconds, rfc3339};
@@ -154,7 +154,11 @@ impl ExecPlugin {
             }
         };
         // Something that the plugin left behind may hold the pipe open: do not wait for its end longer than that.
-        let output = output.recv_deadline(deadline).map_err(|_| ExecError::TimedOut);
+        let output = select! {
+            recv(output) -> output => output.map_err(|_| ExecError::TimedOut),
+            recv(stop.channel()) -> _ => Err(ExecError::Stopped),
+            recv(at(deadline)) -> _ => Err(ExecError::TimedOut),
+        };
         if output.is_err() {
             kill(&mut child);
         }

@@ -338,6 +338,31 @@ fn exec_plugins_that_fail_hang_flood_or_lie() {
 }
 
 #[test]
+fn what_an_exec_plugin_leaves_behind_does_not_hold_up_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = dir.path().join("pid");
+    // The shell ends at once; what it leaves behind has its pipes for long.
+    let holding = plugin(&format!("sleep 1000 & echo $$ > '{0}.new'; mv '{0}.new' '{0}'", written.display()));
+    let location = Location::new("https://api:6443", None, None).unwrap();
+    let mut threads = Threads::default();
+    let stop = threads.stop();
+    let (sender, result) = crossbeam_channel::bounded(1);
+    let run = move || drop(sender.send(holding.run_within(LONG, &location, &stop)));
+    threads.spawn("plugin", run).unwrap();
+    let shell = loop {
+        match fs::read_to_string(&written) {
+            Ok(pid) => break pid,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    while Path::new("/proc").join(shell.trim()).exists() {
+        std::thread::yield_now(); // until it has ended and was waited for
+    }
+    threads.stop_and_join();
+    assert!(matches!(result.recv().unwrap(), Err(ExecError::Stopped)));
+}
+
+#[test]
 fn what_an_exec_plugin_printed_is_kept_until_it_expires_or_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let runs = folder.path().join("runs");
