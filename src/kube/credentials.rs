@@ -14,6 +14,8 @@ mod location;
 mod tests;
 mod tls;
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -32,6 +34,9 @@ use crate::thread::Stop;
 
 /// How long before its end what an exec plugin printed is replaced.
 const MARGIN_SECONDS: i64 = 60;
+
+/// The longest file that is read: a bundle of all public CAs has 300 KiB, a kubeconfig of hundreds of clusters 2 MiB.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Something inline or in a file, with the name of its entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +57,7 @@ impl Material {
             Self::Inline(what, bytes) => Ok((format!("{what}-data"), bytes.clone())),
             Self::File(what, path) => {
                 let origin = format!("{what} {}", path.display());
-                std::fs::read(path).map(|bytes| (origin, bytes)).map_err(|error| Error::Read(what, path.clone(), error))
+                read_file(path).map(|bytes| (origin, bytes)).map_err(|error| Error::Read(what, path.clone(), error))
             }
         }
     }
@@ -191,9 +196,24 @@ pub fn find(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Arc<Cred
     Credentials::new(location).map(Arc::new)
 }
 
+/// The bytes of a file.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(io::Error::other(format!("it is longer than {} MiB", MAX_FILE / 1024 / 1024)));
+    }
+    Ok(bytes)
+}
+
+/// The text of a file.
+fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read_file(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
 /// A token file holds the token and perhaps a newline.
 fn read_token(path: &Path) -> Result<String, Error> {
-    let text = std::fs::read_to_string(path).map_err(|error| Error::Read("token file", path.to_owned(), error))?;
+    let text = read_text(path).map_err(|error| Error::Read("token file", path.to_owned(), error))?;
     let token = text.trim();
     // A header can hold nothing else, and what is not visible does not belong into a token.
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -203,7 +203,7 @@ impl ExecPlugin {
         if self.provide_cluster {
             let ca = match &location.ca {
                 Some(Material::Inline(_, bytes)) => Some(bytes.clone()),
-                Some(Material::File(_, path)) => std::fs::read(path).ok(),
+                Some(Material::File(_, path)) => super::read_file(path).ok(),
                 None => None,
             };
             let cluster = serde_json::json!({

@@ -174,7 +174,7 @@ impl Environment {
 
 /// A kubeconfig; the inner error is that of reading it.
 fn read(path: &Path) -> Result<io::Result<Kubeconfig>, Error> {
-    match std::fs::read_to_string(path) {
+    match super::read_text(path) {
         Ok(text) => Kubeconfig::parse(&text, path).map(Ok),
         Err(error) => Ok(Err(error)),
     }

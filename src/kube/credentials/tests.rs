@@ -363,6 +363,12 @@ fn what_an_exec_plugin_leaves_behind_does_not_hold_up_the_end() {
 }
 
 #[test]
+fn a_file_without_an_end_is_refused() {
+    let error = credentials("", "tokenFile: /dev/zero").err().unwrap();
+    assert_eq!(error.to_string(), "cannot read the token file /dev/zero: it is longer than 16 MiB");
+}
+
+#[test]
 fn what_an_exec_plugin_printed_is_kept_until_it_expires_or_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let runs = folder.path().join("runs");
