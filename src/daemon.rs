@@ -54,13 +54,13 @@ pub fn run(config: Config) -> Result<(), Error> {
     let (events_in, events) = bounded(EVENTS);
 
     log::info!("k8s-node-dns {} serves {} on {}", env!("CARGO_PKG_VERSION"), config.zone.apex, Addresses(&listeners));
-    let stop = threads.stop();
-    let services_watched = config.annotations.service.is_some();
-    let publisher = Publisher::new(config.zone, Cluster::new(services_watched), Arc::clone(&published));
-    threads.spawn("publisher", move || publisher.run(&events, &stop)).map_err(system("the publisher's thread"))?;
     serve_dns(&mut threads, listeners, &published, Arc::new(config.answer))?;
+    let services_watched = config.annotations.service.is_some();
     let source = kube::spawn(config.source, config.annotations, events_in, &mut threads).map_err(Error::Source)?;
     log::info!("the cluster is {}", source.describe());
+    let publisher = Publisher::new(config.zone, Cluster::new(services_watched), published);
+    let stop = threads.stop();
+    threads.spawn("publisher", move || publisher.run(&events, &stop)).map_err(system("the publisher's thread"))?;
 
     let ended = threads.ended();
     let result = select! {

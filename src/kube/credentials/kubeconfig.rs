@@ -188,6 +188,9 @@ impl UserEntry {
         if self.r#as.is_some() {
             return Err("impersonates somebody (as), which is not supported; use credentials of its own".to_owned());
         }
+        if self.token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err("has a token with a blank or a line break in it".to_owned());
+        }
         let certificate =
             material("client-certificate", &self.client_certificate_data, &self.client_certificate, folder)?;
         let key = material("client-key", &self.client_key_data, &self.client_key, folder)?;

@@ -47,6 +47,10 @@ impl Location {
         if !matches!(uri.scheme_str(), Some("https" | "http")) || uri.host().is_none_or(str::is_empty) {
             return Err(format!("has a server that is not a URL like https://10.0.0.1:6443: {server:?}"));
         }
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            // It would be in the log with every line about the server.
+            return Err("has a server with a user in its URL; use username and password of the user entry".to_owned());
+        }
         let tls_server_name = tls_server_name.filter(|name| !name.is_empty());
         if let Some(name) = &tls_server_name
             && rustls::pki_types::ServerName::try_from(name.as_str()).is_err()

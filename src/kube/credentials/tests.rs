@@ -72,6 +72,11 @@ fn kubeconfigs_that_cannot_be_followed_say_why() {
             "its cluster \"c\" has a server that is not a URL like https://10.0.0.1:6443: \"ftp://a\"",
         ),
         (
+            config("server: 'https://u:secret@a'", ""),
+            "its cluster \"c\" has a server with a user in its URL; use username and password of the user entry",
+        ),
+        (config(SERVER, "token: 'a b'"), "its user \"u\" has a token with a blank or a line break in it"),
+        (
             config(&format!("{SERVER}, tls-server-name: 'a b'"), ""),
             "its cluster \"c\" has a tls-server-name that is not a host name: \"a b\"",
         ),

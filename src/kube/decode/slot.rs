@@ -16,11 +16,13 @@ pub(super) struct Context<'a> {
     pub(super) keys: &'a AnnotationKeys,
     pub(super) budget: &'a Budget,
     faults: RefCell<Vec<Fault>>,
+    /// Where the places are that the map at hand has filled already.
+    filled: RefCell<Vec<usize>>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(keys: &'a AnnotationKeys, budget: &'a Budget) -> Self {
-        Self { keys, budget, faults: RefCell::default() }
+        Self { keys, budget, faults: RefCell::default(), filled: RefCell::default() }
     }
 
     /// Reads the value of the key that was just read into its place.
@@ -30,6 +32,12 @@ impl<'a> Context<'a> {
         path: &'static str,
         value: &mut V,
     ) -> Result<(), A::Error> {
+        let place = std::ptr::from_ref(value).addr();
+        if self.filled.borrow().contains(&place) {
+            // Two objects in one, as where the `---` between them was forgotten: neither of them is what was meant.
+            self.note(Fault { path, expected: "one", found: "there twice" });
+        }
+        self.filled.borrow_mut().push(place);
         map.next_value_seed(Slot::new(self, path, value))
     }
 
@@ -89,9 +97,11 @@ impl<R: Record> Value for R {
 
     fn map<'de, A: MapAccess<'de>>(&mut self, map: &mut A, context: &Context<'_>) -> Result<bool, A::Error> {
         let mut key = Key::default();
+        let outer = context.filled.take();
         while map.next_key_seed(Slot::new(context, "key", &mut key))?.is_some() {
             self.field(&key.0, map, context)?;
         }
+        context.filled.replace(outer);
         Ok(true)
     }
 }

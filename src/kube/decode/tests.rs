@@ -139,6 +139,15 @@ fn a_wrong_type_in_a_field_that_counts_costs_the_object_and_names_it() {
 }
 
 #[test]
+fn two_objects_in_one_are_left_out() {
+    // The `---` between two nodes was forgotten.
+    let two =
+        yaml("kind: Node\nmetadata: {name: a, annotations: {areas: home}}\nkind: Node\nmetadata: {name: b}\n").unwrap();
+    let bad = two.head.decode::<Node>().unwrap_err();
+    assert_eq!(bad.to_string(), "Node b: metadata is there twice where one is expected");
+}
+
+#[test]
 fn a_wrong_type_in_a_field_that_does_not_count_costs_nothing() {
     let object =
         json!({"metadata": {"name": "s", "namespace": "d", "labels": {"a": 1}, "managedFields": 7}, "status": "x"});
