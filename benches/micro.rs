@@ -2,8 +2,14 @@
 
 mod fixture;
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use divan::Bencher;
 use divan::counter::BytesCount;
+use k8s_node_dns::dns::answer::{AnswerConfig, Context, Transport};
+use k8s_node_dns::dns::limits::{RateLimitConfig, RateLimits};
 use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed};
 use k8s_node_dns::kube::objects::{AnnotationKeys, Node};
 use k8s_node_dns::kube::{Change, WatchEvent};
@@ -21,6 +27,24 @@ fn reply(bencher: Bencher<'_, '_>, question: &fixture::Question) {
     let mut responder = fixture::Responder::new(5000);
     let query = question.query();
     bencher.bench_local(|| responder.reply(divan::black_box(&query)).len());
+}
+
+/// What the rate limit adds to a reply: to one client over and over, and to ever new ones.
+#[divan::bench(args = [1, 1 << 20])]
+fn rate_limit(bencher: Bencher<'_, '_>, networks: u32) {
+    let config = RateLimitConfig { rate: NonZeroU32::new(1_000_000), exempt: Vec::new() };
+    let Some(limits) = RateLimits::new(&config, [7; 16]) else { return };
+    let query = fixture::QUESTIONS.first().map(fixture::Question::query).unwrap_or_default();
+    let mut reply = fixture::Responder::new(3).reply(&query).to_vec();
+    let (len, config) = (reply.len(), AnswerConfig::default());
+    let mut next = 0_u32;
+    let mut batch = limits.batch(Duration::from_secs(1));
+    bencher.bench_local(|| {
+        next = next.wrapping_add(0x0000_0100) % (networks << 8);
+        let client = IpAddr::V4(Ipv4Addr::from_bits(next));
+        let context = Context { transport: Transport::Udp, client, now: 0, rotation: 0, config: &config };
+        batch.pass(&query, &context, &mut reply, len)
+    });
 }
 
 /// The whole zone, as after a start.

@@ -11,6 +11,7 @@ use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::dns::answer::{AnswerConfig, answer};
 use crate::dns::counters::{TcpCounters, UdpCounters};
+use crate::dns::limits::{RateLimitConfig, RateLimits};
 use crate::dns::listen::{BindError, Listeners};
 use crate::dns::{tcp, udp};
 use crate::kube;
@@ -54,7 +55,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     let (events_in, events) = bounded(EVENTS);
 
     log::info!("k8s-node-dns {} serves {} on {}", env!("CARGO_PKG_VERSION"), config.zone.apex, Addresses(&listeners));
-    serve_dns(&mut threads, listeners, &published, Arc::new(config.answer))?;
+    let limits = Limits { rate: config.rate_limit, tcp: config.tcp };
+    serve_dns(&mut threads, listeners, &published, Arc::new(config.answer), limits)?;
     let services_watched = config.annotations.service.is_some();
     let source = kube::spawn(config.source, config.annotations, events_in, &mut threads).map_err(Error::Source)?;
     log::info!("the cluster is {}", source.describe());
@@ -79,18 +81,30 @@ pub fn run(config: Config) -> Result<(), Error> {
     result
 }
 
+/// What the DNS side allows its clients.
+struct Limits {
+    rate: RateLimitConfig,
+    tcp: tcp::Limits,
+}
+
 /// Starts the UDP workers and the TCP server.
 fn serve_dns(
     threads: &mut Threads,
     listeners: Listeners,
     published: &Arc<Published>,
     config: Arc<AnswerConfig>,
+    limits: Limits,
 ) -> Result<(), Error> {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key)
+        .map_err(|error| Error::System { what: "a random number", source: io::Error::other(error) })?;
+    let rate_limits = RateLimits::new(&limits.rate, key).map(Arc::new);
     for (i, sockets) in listeners.udp.into_iter().enumerate() {
         let worker = udp::Worker {
             sockets,
             published: Arc::clone(published),
             config: Arc::clone(&config),
+            limits: rate_limits.clone(),
             counters: Arc::new(UdpCounters::default()),
             answer,
         };
@@ -98,8 +112,7 @@ fn serve_dns(
         threads.spawn(&format!("udp-{i}"), move || worker.run(&stop)).map_err(system("a UDP worker"))?;
     }
     let counters = Arc::new(TcpCounters::default());
-    let limits = tcp::Limits::default();
-    let server = tcp::Server::new(listeners.tcp, Arc::clone(published), config, counters, limits, answer)
+    let server = tcp::Server::new(listeners.tcp, Arc::clone(published), config, counters, limits.tcp, answer)
         .map_err(system("the TCP server"))?;
     let stop = threads.stop();
     threads.spawn("tcp", move || server.run(&stop)).map_err(system("the TCP server's thread"))

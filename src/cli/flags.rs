@@ -246,6 +246,18 @@ flags! {
         allowed: "a number from 1 to 1024",
         example: "4",
     }
+    /// `--tcp-connections`
+    TCP_CONNECTIONS {
+        name: "tcp-connections",
+        value: Some("NUMBER"),
+        default: Default::Text("1000"),
+        section: Section::Listening,
+        summary: "Connections over TCP at most",
+        details: "When all are taken, the address with the most loses the one that it left idle longest. The limit of \
+            open files is raised to fit, as far as the system allows.",
+        allowed: "a number from 1 to 65536",
+        example: "1000",
+    }
     /// `--kubeconfig`
     KUBECONFIG {
         name: "kubeconfig",
@@ -336,6 +348,29 @@ flags! {
             believed. 'openssl rand -hex 16' writes one. Blank lines and lines that begin with # are skipped.",
         allowed: "the path of a file with one or two lines of 32 hexadecimal digits",
         example: "/etc/k8s-node-dns/cookie-secrets",
+    }
+    /// `--rate-limit`
+    RATE_LIMIT {
+        name: "rate-limit",
+        value: Some("NUMBER"),
+        default: Default::Text("0"),
+        section: Section::Replies,
+        summary: "Replies a second over UDP for each client network (/24, /56) and kind of reply; 0: no limit",
+        details: "Kinds are positive, negative and error. Every second reply beyond is truncated, so that real clients \
+            come over TCP; the others are dropped. TCP and clients with a DNS cookie of ours are exempt. Behind a \
+            forwarder all clients are one network.",
+        allowed: "a number from 0 to 1000000",
+        example: "200",
+    }
+    /// `--rate-limit-exempt`
+    RATE_LIMIT_EXEMPT {
+        name: "rate-limit-exempt",
+        value: Some("NETWORK"),
+        separator: Some(','),
+        section: Section::Replies,
+        summary: "Network or address without a rate limit; may be given several times, or comma-separated",
+        allowed: "ADDRESS/LENGTH, where the address is the network's first, or ADDRESS; of IPv4 or IPv6",
+        example: "192.0.2.0/24",
     }
     /// `--log-level`
     LOG_LEVEL {

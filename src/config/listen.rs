@@ -34,7 +34,7 @@ pub(super) fn parse(arguments: &Arguments) -> Result<ListenConfig, Error> {
 }
 
 /// Digits alone: `parse` would take `+53` as well.
-fn whole_number(text: &str) -> Option<usize> {
+pub(super) fn whole_number(text: &str) -> Option<usize> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 

@@ -5,6 +5,7 @@
 
 mod annotation;
 mod cookies;
+mod limits;
 mod listen;
 mod name;
 mod servers;
@@ -22,6 +23,8 @@ use crate::cli::flags::{self, Flag};
 use crate::cli::{Arguments, Origin, Value, WrongValue};
 use crate::dns::ListenConfig;
 use crate::dns::answer::AnswerConfig;
+use crate::dns::limits::RateLimitConfig;
+use crate::dns::tcp;
 use crate::kube::Source;
 use crate::kube::objects::AnnotationKeys;
 use crate::logger::{self, LogConfig};
@@ -36,6 +39,10 @@ pub struct Config {
     pub answer: AnswerConfig,
     /// Where.
     pub listen: ListenConfig,
+    /// How many replies over UDP whom.
+    pub rate_limit: RateLimitConfig,
+    /// How many connections.
+    pub tcp: tcp::Limits,
     /// Where the objects come from.
     pub source: Source,
     /// Which annotations of theirs are read.
@@ -55,6 +62,8 @@ impl Config {
         let mut warnings = std::mem::take(&mut arguments.warnings);
         let zone = zone_config(&arguments, &mut warnings)?;
         let listen = listen::parse(&arguments)?;
+        let rate_limit = limits::rate_limit(&arguments, &mut warnings)?;
+        let tcp = limits::tcp(&arguments)?;
         let source = source(&arguments, &mut warnings)?;
         let annotations = annotation::parse(&arguments, &mut warnings)?;
         let answer = AnswerConfig {
@@ -63,7 +72,7 @@ impl Config {
             cookie_secrets: cookies::secrets(arguments.value(&flags::COOKIE_SECRET_FILE))?,
         };
         let log = log_config(&arguments)?;
-        Ok(Self { zone, answer, listen, source, annotations, log, warnings })
+        Ok(Self { zone, answer, listen, rate_limit, tcp, source, annotations, log, warnings })
     }
 }
 

@@ -255,3 +255,26 @@ fn the_log_is_set_in_either_case() {
     let log = config(&["--log-level=DEBUG", "--log-format=JSON"]).log;
     assert_eq!(log, LogConfig { level: log::Level::Debug, format: logger::Format::Json });
 }
+
+#[test]
+fn the_rate_limit_is_off_unless_it_is_said() {
+    let limit = |more: &[&str]| {
+        let config = config(more);
+        let exempt: Vec<_> = config.rate_limit.exempt.iter().map(ToString::to_string).collect();
+        (config.rate_limit.rate.map_or(0, std::num::NonZero::get), exempt.join(" "), config.warnings.len())
+    };
+    assert_eq!(limit(&[]), (0, String::new(), 0));
+    assert_eq!(limit(&["--rate-limit=0"]), (0, String::new(), 0));
+    assert_eq!(limit(&["--rate-limit=1000000", "--rate-limit-exempt="]), (1_000_000, String::new(), 0));
+    let networks = ["--rate-limit=20", "--rate-limit-exempt=10.0.0.0/8, ::1", "--rate-limit-exempt=::ffff:192.0.2.7"];
+    assert_eq!(limit(&networks), (20, "10.0.0.0/8 ::1 192.0.2.7".to_owned(), 0));
+    assert_eq!(limit(&["--rate-limit-exempt=0.0.0.0/0,::/0"]), (0, "0.0.0.0/0 ::/0".to_owned(), 1));
+}
+
+#[test]
+fn as_many_connections_as_are_said() {
+    assert_eq!(config(&[]).tcp, tcp::Limits::default());
+    for connections in [1, 65_536] {
+        assert_eq!(config(&[&format!("--tcp-connections={connections}")]).tcp.connections, connections);
+    }
+}

@@ -36,6 +36,10 @@ pub struct UdpCounters {
     pub unanswered: Counter,
     /// Datagrams longer than [`MAX_QUERY`](super::mmsg::MAX_QUERY), of which only the header was looked at.
     pub oversized: Counter,
+    /// Replies not sent because of the rate limit.
+    pub limited: Counter,
+    /// Replies sent without their records because of the rate limit.
+    pub slipped: Counter,
     /// Replies that could not be sent.
     pub send_errors: Counter,
     /// Failed attempts to receive.

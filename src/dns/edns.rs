@@ -16,6 +16,12 @@ const OPT: usize = 11;
 /// The length of a cookie option in a reply: code, length, client cookie, and a server cookie of RFC 9018.
 const COOKIE: usize = 4 + 8 + 16;
 
+/// Up to which age in seconds a server cookie is believed (RFC 9018, section 4.3).
+const COOKIE_AGE: i32 = 3600;
+
+/// How many seconds a server cookie may be of the future (the same): replicas' clocks differ.
+const COOKIE_AHEAD: i32 = 300;
+
 /// What the OPT record of a query says. Options that this server does not know (Client Subnet among them) are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edns {
@@ -27,6 +33,8 @@ pub struct Edns {
     pub dnssec_ok: bool,
     /// The client's half of the COOKIE option (RFC 7873), well-formed.
     pub client_cookie: Option<[u8; 8]>,
+    /// The server's half, if it is as long as one of RFC 9018; it may be anybody's.
+    pub server_cookie: Option<[u8; 16]>,
     /// Asks for NSID (RFC 5001).
     pub nsid: bool,
     /// Asks for the TCP idle time (RFC 7828).
@@ -42,6 +50,7 @@ impl Edns {
             version,
             dnssec_ok: flags & 0x80 != 0,
             client_cookie: None,
+            server_cookie: None,
             nsid: false,
             keepalive: false,
         };
@@ -60,6 +69,7 @@ impl Edns {
                         return None;
                     }
                     self.client_cookie = option.first_chunk().copied();
+                    self.server_cookie = option.get(8..).and_then(|server| server.try_into().ok());
                 }
                 OptionCode::NSID => self.nsid = true,
                 OptionCode::TCP_KEEPALIVE => self.keepalive = true,
@@ -68,6 +78,17 @@ impl Edns {
             rdata = rest;
         }
         Some(())
+    }
+
+    /// Whether the server cookie is one that we, or another server with one of our secrets, gave to this very client a
+    /// short time ago. Whoever has it has received a reply at its address.
+    pub fn proves_address(&self, context: &Context<'_>) -> bool {
+        let Some((client, server)) = self.client_cookie.zip(self.server_cookie) else { return false };
+        let Some(server) = ServerCookie::from_octets(&server).try_to_standard() else { return false };
+        let age = context.now.wrapping_sub(server.timestamp().into_int()) as i32;
+        let client = ClientCookie::from_octets(client);
+        (-COOKIE_AHEAD..=COOKIE_AGE).contains(&age)
+            && context.config.cookie_secrets.iter().any(|secret| server.check_hash(client, context.client, secret))
     }
 }
 

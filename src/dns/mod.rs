@@ -7,6 +7,7 @@ pub mod answer;
 pub mod clock;
 pub mod counters;
 mod edns;
+pub mod limits;
 pub mod listen;
 pub mod mmsg;
 mod query;

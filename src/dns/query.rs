@@ -204,11 +204,12 @@ pub struct Record<'q> {
     /// Its RDATA.
     pub rdata: &'q [u8],
     /// Where the next record starts.
-    end: usize,
+    pub end: usize,
 }
 
 impl<'q> Record<'q> {
-    fn parse(message: &'q [u8], at: usize) -> Option<Self> {
+    /// The record at `at`; `None` if it is malformed.
+    pub fn parse(message: &'q [u8], at: usize) -> Option<Self> {
         let owner_end = skip_name(message, at)?;
         let [t0, t1, class_and_ttl @ .., l0, l1] = *message.get(owner_end..)?.first_chunk::<10>()?;
         let start = owner_end + 10;
@@ -225,7 +226,7 @@ impl<'q> Record<'q> {
 
 /// Where the name at `at` ends. A compression pointer may point backwards only, and not into the header; where to does
 /// not matter to this server.
-fn skip_name(message: &[u8], at: usize) -> Option<usize> {
+pub fn skip_name(message: &[u8], at: usize) -> Option<usize> {
     let mut end = at;
     loop {
         match *message.get(end)? {

@@ -15,6 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::answer::{AnswerConfig, Context, Transport};
 use super::clock;
 use super::counters::UdpCounters;
+use super::limits::{BatchLimits, RateLimits, Tally};
 use super::mmsg::{Batch, Wait};
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
@@ -36,6 +37,8 @@ pub struct Worker<F> {
     pub published: Arc<Published>,
     /// What the operator says about answering.
     pub config: Arc<AnswerConfig>,
+    /// How many replies whom, if there is a limit.
+    pub limits: Option<Arc<RateLimits>>,
     /// Its own counters.
     pub counters: Arc<UdpCounters>,
     /// (query, zone, context, reply) to the length of the reply.
@@ -52,6 +55,7 @@ where
         let mut exchange = Exchange {
             published: self.published,
             config: self.config,
+            limits: self.limits,
             counters: self.counters,
             answer: self.answer,
             batch: Batch::default(),
@@ -71,6 +75,7 @@ where
 struct Exchange<F> {
     published: Arc<Published>,
     config: Arc<AnswerConfig>,
+    limits: Option<Arc<RateLimits>>,
     counters: Arc<UdpCounters>,
     answer: F,
     batch: Batch,
@@ -135,6 +140,7 @@ where
     fn reply(&mut self, socket: &UdpSocket, received: usize) {
         let zone = self.published.current();
         let now = clock::seconds(clock::since_1970());
+        let mut limits = self.limits.as_deref().map(|limits| limits.batch(clock::monotonic()));
         let mut oversized = 0;
         self.batch.answer(|datagram, reply| {
             let query = match datagram.truncated {
@@ -152,14 +158,23 @@ where
                 rotation: self.rotation,
                 config: &self.config,
             };
-            (self.answer)(query, zone.as_deref(), &context, reply)
+            let len = (self.answer)(query, zone.as_deref(), &context, reply);
+            match &mut limits {
+                None => len,
+                Some(limits) => limits.pass(query, &context, reply, len),
+            }
         });
+        let held_back = limits.map(BatchLimits::end).unwrap_or_default();
         let replies = self.batch.replies();
         let outcome = self.batch.send(socket.as_fd());
         self.counters.received.add(received);
         self.counters.replied.add(outcome.sent);
-        if replies < received {
-            self.counters.unanswered.add(received - replies);
+        if replies + held_back.dropped < received {
+            self.counters.unanswered.add(received - replies - held_back.dropped);
+        }
+        if held_back != Tally::default() {
+            self.counters.limited.add(held_back.dropped);
+            self.counters.slipped.add(held_back.slipped);
         }
         if oversized > 0 {
             self.counters.oversized.add(oversized);

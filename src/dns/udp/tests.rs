@@ -3,6 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 
 use super::super::ListenConfig;
+use super::super::limits::RateLimitConfig;
 use super::super::listen::Listeners;
 use super::*;
 use crate::thread::Threads;
@@ -26,6 +27,14 @@ fn start<F>(addresses: &[&str], workers: usize, answer: F) -> Running
 where
     F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize + Clone + Send + 'static,
 {
+    start_limited(addresses, workers, None, answer)
+}
+
+fn start_limited<F>(addresses: &[&str], workers: usize, limits: Option<RateLimits>, answer: F) -> Running
+where
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize + Clone + Send + 'static,
+{
+    let limits = limits.map(Arc::new);
     let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
     let config = ListenConfig { addresses, port: 0, threads: NonZeroUsize::new(workers).unwrap() };
     let listeners = Listeners::bind(&config).unwrap();
@@ -34,8 +43,14 @@ where
     for sockets in listeners.udp {
         let counters = Arc::<UdpCounters>::default();
         running.counters.push(Arc::clone(&counters));
-        let worker =
-            Worker { sockets, published: Arc::default(), config: Arc::default(), counters, answer: answer.clone() };
+        let worker = Worker {
+            sockets,
+            published: Arc::default(),
+            config: Arc::default(),
+            limits: limits.clone(),
+            counters,
+            answer: answer.clone(),
+        };
         let stop = threads.stop();
         threads.spawn("udp", move || worker.run(&stop)).unwrap();
     }
@@ -198,4 +213,34 @@ fn workers_stop_when_told_idle_or_not() {
         drop(busy);
         sender.join().unwrap();
     }
+}
+
+#[test]
+fn a_flood_is_limited_over_all_workers_together_and_counted() {
+    let config = RateLimitConfig { rate: std::num::NonZeroU32::new(1), exempt: Vec::new() };
+    // A header that says "one record in the answer section", and as the reply the same with QR.
+    let query = [0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+    let server = start_limited(&["127.0.0.1"], 2, RateLimits::new(&config, [1; 16]), echo);
+    let clients: Vec<_> = (0..50).map(|_| client(server.addresses[0])).collect();
+    let started = clock::monotonic();
+    for client in &clients {
+        for _ in 0..10 {
+            client.send(&query).unwrap();
+        }
+    }
+    while server.counters.iter().map(|counters| counters.received.value()).sum::<u64>() < 500 {
+        std::thread::yield_now();
+    }
+    let counters = server.counters.clone();
+    drop(server);
+    let seconds = (clock::monotonic() - started).as_secs();
+    let sum = |counter: fn(&UdpCounters) -> &super::super::counters::Counter| {
+        counters.iter().map(|counters| counter(counters).value()).sum::<u64>()
+    };
+    let (replied, limited, slipped) = (sum(|c| &c.replied), sum(|c| &c.limited), sum(|c| &c.slipped));
+    assert_eq!(replied + limited, 500);
+    assert_eq!((sum(|c| &c.unanswered), sum(|c| &c.send_errors)), (0, 0));
+    let full = replied - slipped;
+    assert!((1..=seconds + 2).contains(&full), "{full} in {seconds} s");
+    assert!(slipped.abs_diff(limited) <= 1, "{slipped} slipped, {limited} dropped");
 }

@@ -1,0 +1,196 @@
+//! Response rate limiting: a query and its reply in, out comes whether the reply is sent, shortened or dropped.
+//!
+//! A file of its own since answering knows nothing of it: it looks at finished replies, over UDP only, where the sender
+//! of a query can be forged and replies are then aimed at somebody else. Each client network may have so many replies of
+//! each [`Kind`] a second, at most one second's worth at once. Of those beyond, every second is sent without its records
+//! and with TC set: a real client asks again over TCP, and the cookie in it exempts its next queries.
+//!
+//! What is counted lies in [`table`], who is exempt in [`network`]; all workers share both. One network's queries are
+//! spread over the workers by source port, or all come to one of them, as the sender likes, so that no share of the rate
+//! for each worker would be right.
+
+mod network;
+mod shorten;
+mod table;
+
+pub use network::Network;
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use self::network::Networks;
+use self::shorten::shorten;
+use self::table::{Charge, Table};
+use super::answer::Context;
+use super::query::Query;
+
+/// How often to say that replies are limited.
+const REPEAT: Duration = Duration::from_secs(60);
+
+/// The shortest query with a server cookie: header, question for the root, OPT, and a COOKIE option of RFC 9018.
+const SHORTEST_WITH_COOKIE: usize = 12 + 5 + 11 + 4 + 8 + 16;
+
+/// The largest rate. It keeps the table's clock from wrapping sooner than in twelve days.
+pub const MAX_RATE: u32 = 1_000_000;
+
+/// What the operator says about the rate of replies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RateLimitConfig {
+    /// Replies a second, for each network and kind; at most [`MAX_RATE`]. `None`: there is no limit.
+    pub rate: Option<NonZeroU32>,
+    /// Networks that are not limited.
+    pub exempt: Vec<Network>,
+}
+
+/// Kinds of replies, each with an account of its own: a flood of names that don't exist, which random names are, does not
+/// use up what a resolver of the same network needs for those that do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// With records in the answer section.
+    Positive,
+    /// The name or the type does not exist.
+    Negative,
+    /// Everything else.
+    Error,
+}
+
+impl Kind {
+    /// The kind of a reply.
+    fn of(reply: &[u8]) -> Self {
+        const NXDOMAIN: u8 = 3;
+        match reply {
+            [_, _, _, _, _, _, an_high, an_low, ..] if an_high | an_low != 0 => Self::Positive,
+            [_, _, _, flags, _, _, _, _, ns_high, ns_low, ..] if ns_high | ns_low != 0 || flags & 15 == NXDOMAIN => {
+                Self::Negative
+            }
+            _ => Self::Error,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Positive => "positive",
+            Self::Negative => "negative",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct RateLimits {
+    rate: NonZeroU32,
+    exempt: Networks,
+    table: Table,
+    unlogged: Unlogged,
+}
+
+impl RateLimits {
+    /// Limits as configured, or `None` if there are none. `key` is random, so that nobody can aim at another's account.
+    /// The memory is allocated here and stays the same: 1 MiB, and 32 bytes an exempt network.
+    pub fn new(config: &RateLimitConfig, key: [u8; 16]) -> Option<Self> {
+        let rate = config.rate?;
+        let exempt = Networks::new(&config.exempt);
+        Some(Self { rate, exempt, table: Table::new(rate, key), unlogged: Unlogged::default() })
+    }
+
+    /// Begins a batch of replies; `now` is of a clock that never goes back.
+    pub fn batch(&self, now: Duration) -> BatchLimits<'_> {
+        BatchLimits { limits: self, now, at: self.table.at(now), tally: Tally::default() }
+    }
+}
+
+/// The limits for the replies of one batch.
+#[derive(Debug)]
+pub struct BatchLimits<'a> {
+    limits: &'a RateLimits,
+    now: Duration,
+    at: table::Moment,
+    tally: Tally,
+}
+
+/// What was held back of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Replies not sent.
+    pub dropped: usize,
+    /// Replies sent without their records.
+    pub slipped: usize,
+    /// Where the last of them would have gone, and what it was.
+    last: Option<(Network, Kind)>,
+}
+
+impl BatchLimits<'_> {
+    /// What is left of the first `len` bytes of `reply`, the reply to `query`: its new length, 0 if it is not to be sent.
+    #[inline]
+    pub fn pass(&mut self, query: &[u8], context: &Context<'_>, reply: &mut [u8], len: usize) -> usize {
+        let client = context.client;
+        if len == 0 || self.limits.exempt.contain(client) || proves_its_address(query, context) {
+            return len;
+        }
+        let kind = Kind::of(reply);
+        match self.limits.table.charge(client, kind, self.at) {
+            Charge::Paid => len,
+            Charge::Slip => {
+                self.tally.slipped += 1;
+                self.tally.last = Some((Network::of_client(client), kind));
+                shorten(reply.get_mut(..len).unwrap_or_default())
+            }
+            Charge::Drop => {
+                self.tally.dropped += 1;
+                self.tally.last = Some((Network::of_client(client), kind));
+                0
+            }
+        }
+    }
+
+    /// Ends the batch: says now and then what is held back, and returns what was.
+    pub fn end(self) -> Tally {
+        if let Some((network, kind)) = self.tally.last
+            && let Some((dropped, slipped)) = self.limits.unlogged.due(self.now, &self.tally)
+        {
+            log::warn!(
+                "rate limit: {network} would get more than {} {} replies a second; since this was last said {dropped} \
+                 replies were dropped and {slipped} shortened, to all networks together. If these are clients of \
+                 yours: --rate-limit-exempt {network}, or a higher --rate-limit",
+                self.limits.rate,
+                kind.as_str()
+            );
+        }
+        self.tally
+    }
+}
+
+/// Whether the query has a server cookie of ours: then its sender is no forgery (RFC 7873, section 5.2.3).
+fn proves_its_address(query: &[u8], context: &Context<'_>) -> bool {
+    let may = query.len() >= SHORTEST_WITH_COOKIE && query.get(10..12).is_some_and(|arcount| arcount != [0, 0]);
+    may && Query::parse(query).and_then(|query| query.edns).is_some_and(|edns| edns.proves_address(context))
+}
+
+/// Counts what was held back since it was last said.
+#[derive(Debug, Default)]
+struct Unlogged {
+    dropped: AtomicU64,
+    slipped: AtomicU64,
+    /// When it was last said, in seconds and one more; 0: never.
+    logged: AtomicU64,
+}
+
+impl Unlogged {
+    /// Adds `tally`. If it is time to say something, what: how many were dropped and how many slipped.
+    fn due(&self, now: Duration, tally: &Tally) -> Option<(u64, u64)> {
+        self.dropped.fetch_add(tally.dropped as u64, Ordering::Relaxed);
+        self.slipped.fetch_add(tally.slipped as u64, Ordering::Relaxed);
+        let (now, logged) = (now.as_secs() + 1, self.logged.load(Ordering::Relaxed));
+        if logged != 0 && now.saturating_sub(logged) < REPEAT.as_secs() {
+            return None;
+        }
+        // One worker wins.
+        self.logged.compare_exchange(logged, now, Ordering::Relaxed, Ordering::Relaxed).ok()?;
+        Some((self.dropped.swap(0, Ordering::Relaxed), self.slipped.swap(0, Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
