@@ -13,7 +13,7 @@ use crate::dns::answer::{AnswerConfig, answer};
 use crate::dns::counters::{TcpCounters, UdpCounters};
 use crate::dns::limits::{RateLimitConfig, RateLimits};
 use crate::dns::listen::{BindError, Listeners};
-use crate::dns::{tcp, udp};
+use crate::dns::{descriptors, tcp, udp};
 use crate::kube;
 use crate::publisher::Publisher;
 use crate::signals::Signals;
@@ -55,7 +55,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let (events_in, events) = bounded(EVENTS);
 
     log::info!("k8s-node-dns {} serves {} on {}", env!("CARGO_PKG_VERSION"), config.zone.apex, Addresses(&listeners));
-    let limits = Limits { rate: config.rate_limit, tcp: config.tcp };
+    let limits = Limits { rate: config.rate_limit, tcp: connections(config.tcp, &listeners) };
     serve_dns(&mut threads, listeners, &published, Arc::new(config.answer), limits)?;
     let services_watched = config.annotations.service.is_some();
     let source = kube::spawn(config.source, config.annotations, events_in, &mut threads).map_err(Error::Source)?;
@@ -85,6 +85,20 @@ pub fn run(config: Config) -> Result<(), Error> {
 struct Limits {
     rate: RateLimitConfig,
     tcp: tcp::Limits,
+}
+
+/// The same limits, with as many connections as there can be open files.
+fn connections(limits: tcp::Limits, listeners: &Listeners) -> tcp::Limits {
+    let sockets = listeners.tcp.len() + listeners.udp.iter().map(Vec::len).sum::<usize>();
+    let connections = descriptors::allow(limits.connections, sockets);
+    if connections < limits.connections {
+        log::warn!(
+            "the limit of open files allows {connections} connections over TCP, not {}. Raise it (ulimit -Hn, \
+             LimitNOFILE=) or lower --tcp-connections",
+            limits.connections
+        );
+    }
+    tcp::Limits { connections, ..limits }
 }
 
 /// Starts the UDP workers and the TCP server.

@@ -56,7 +56,7 @@ pub struct TcpCounters {
     pub open: Counter,
     /// Connections closed because they were idle for too long.
     pub timed_out: Counter,
-    /// Connections closed to make room for a new one.
+    /// Connections closed to make room for a new one, or because all of them held too much.
     pub replaced: Counter,
     /// Queries.
     pub received: Counter,

@@ -21,6 +21,15 @@ const BACKLOG: i32 = 1024;
 /// `net.core.rmem_max` at most.
 const UDP_BUFFER: usize = 1 << 20;
 
+/// What the kernel keeps of a TCP client's replies on their way, and of its queries that are not read yet; it takes twice
+/// as much memory. Left alone, it would let each connection have megabytes. That is a client who reads nothing, times
+/// [`tcp::Limits::connections`](super::tcp::Limits::connections), in a container of 128 MiB.
+const TCP_SEND_BUFFER: usize = 16 << 10;
+const TCP_RECEIVE_BUFFER: usize = 64 << 10;
+
+/// What the kernel holds at most for a TCP client who takes no replies.
+pub const TCP_KERNEL_MEMORY: usize = 2 * (TCP_SEND_BUFFER + TCP_RECEIVE_BUFFER);
+
 /// How often another port is tried when the system was to choose one and UDP's is taken.
 const ATTEMPTS: usize = 16;
 
@@ -156,6 +165,9 @@ fn tcp(address: SocketAddr, place: Place) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     // Connections inherit it. Replies are written when they are complete, so waiting for more only delays them.
     socket.set_tcp_nodelay(true)?;
+    // Inherited too, and to be set before the first connection. A kernel that refuses it can be served under.
+    let _ = socket.set_send_buffer_size(TCP_SEND_BUFFER);
+    let _ = socket.set_recv_buffer_size(TCP_RECEIVE_BUFFER);
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 pub mod answer;
 pub mod clock;
 pub mod counters;
+pub mod descriptors;
 mod edns;
 pub mod limits;
 pub mod listen;

@@ -1,8 +1,9 @@
 //! Queries over connections (RFC 7766): listeners in, replies out, on one thread for all connections.
 //!
 //! Nobody waits for anybody: each connection has its turn when it is ready, for as long as one read lasts. There are at
-//! most [`Limits::connections`]; a new one beyond that replaces the one idle longest. What a connection does with its
-//! bytes is in `connection`; here is who has a place and for how long.
+//! most [`Limits::connections`], which together hold at most [`Limits::held`] bytes; beyond that, the address that has
+//! the most connections, or holds the most, loses the one idle longest. What a connection does with its bytes is in
+//! `connection`, what each address has in `shares`; here is who has a place and for how long.
 
 use std::io;
 use std::net::{IpAddr, TcpListener, TcpStream};
@@ -16,14 +17,17 @@ use self::connection::{Connection, Next, Scratch};
 use super::answer::{AnswerConfig, Context, Transport};
 use super::clock;
 use super::counters::TcpCounters;
+use super::listen::TCP_KERNEL_MEMORY;
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
 use crate::zone::{Published, Zone};
 
 mod connection;
 mod places;
+mod shares;
 
 use self::places::{Place, Places};
+use self::shares::{Scarce, Shares};
 
 /// How often the thread looks whether it should stop and who has been idle for too long.
 const LOOK_UP: Duration = Duration::from_millis(250);
@@ -34,7 +38,7 @@ const ACCEPTED_AT_ONCE: usize = 64;
 /// Tokens from here on are listeners; below are [`Place`]s.
 const FIRST_LISTENER: u64 = 1 << 63;
 
-/// How many connections, and for how long without a query.
+/// How many connections, for how long without a query, and how much memory for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at most.
@@ -43,11 +47,19 @@ pub struct Limits {
     pub idle: Duration,
     /// The same when more than three quarters of the places are taken.
     pub idle_when_crowded: Duration,
+    /// Bytes that all connections may hold together: parts of queries, and replies that clients are slow to take, with
+    /// what the kernel holds for such a client. One connection holds a quarter of a megabyte at most.
+    pub held: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1000, idle: Duration::from_secs(10), idle_when_crowded: Duration::from_secs(2) }
+        Self {
+            connections: 1000,
+            idle: Duration::from_secs(10),
+            idle_when_crowded: Duration::from_secs(2),
+            held: 16 << 20,
+        }
     }
 }
 
@@ -62,6 +74,7 @@ pub struct Server<F> {
     limits: Limits,
     answer: F,
     places: Places<Client>,
+    shares: Shares,
     scratch: Scratch,
     rotation: u32,
     /// Until when nobody is accepted, after the kernel refused.
@@ -70,11 +83,12 @@ pub struct Server<F> {
     waiting: Trouble,
 }
 
-/// A connection, and what its place in the epoll set is for.
+/// A connection, what its place in the epoll set is for, and what it holds of the memory.
 #[derive(Debug)]
 struct Client {
     connection: Connection<TcpStream>,
     awaited: Next,
+    held: usize,
 }
 
 impl<F> Server<F>
@@ -107,6 +121,7 @@ where
             limits,
             answer,
             places: Places::new(limits.connections),
+            shares: Shares::default(),
             scratch: Scratch::default(),
             rotation: 0,
             paused_until: None,
@@ -180,18 +195,27 @@ where
         self.counters.received.add(received);
         self.counters.replied.add(replied);
         let interest = match next {
-            Next::Close => {
-                self.places.vacate(place);
-                return;
-            }
-            _ if next == client.awaited => return,
+            Next::Close => return self.close(place),
             Next::Read => EpollFlags::EPOLLIN,
             Next::Write => EpollFlags::EPOLLOUT,
         };
-        client.awaited = next;
-        let mut event = EpollEvent::new(interest, place.token());
-        if self.epoll.modify(&client.connection.stream, &mut event).is_err() {
-            self.places.vacate(place);
+        // Who takes no replies has the kernel's buffers full as well.
+        let kernel = if next == Next::Write { TCP_KERNEL_MEMORY } else { 0 };
+        let held = std::mem::replace(&mut client.held, client.connection.held() + kernel);
+        self.shares.hold(address, held, client.held);
+        if next != client.awaited {
+            client.awaited = next;
+            let mut event = EpollEvent::new(interest, place.token());
+            if self.epoll.modify(&client.connection.stream, &mut event).is_err() {
+                self.close(place);
+            }
+        }
+        while self.shares.held() > self.limits.held && self.make_room(Scarce::Memory) {}
+    }
+
+    fn close(&mut self, place: Place) {
+        if let Some(client) = self.places.vacate(place) {
+            self.shares.close(client.connection.client, client.held);
         }
     }
 
@@ -231,7 +255,7 @@ where
                         let lasting = self.accepting.failed("accept a connection over TCP", &error);
                         // Whoever is idle longest has the descriptor that is missing. If that doesn't help, the wait
                         // would end at once each time: the client is still there.
-                        if lasting || code != Some(libc::EMFILE) || !self.replace_idle() {
+                        if lasting || code != Some(libc::EMFILE) || !self.make_room(Scarce::Places) {
                             self.pause_accepting(now);
                         }
                     }
@@ -246,24 +270,36 @@ where
             return;
         }
         if self.places.len() >= self.limits.connections {
-            self.replace_idle();
+            self.make_room(Scarce::Places);
         }
-        let client = Client { connection: Connection::new(stream, address, now), awaited: Next::Read };
+        let client = Client { connection: Connection::new(stream, address, now), awaited: Next::Read, held: 0 };
         let Some(place) = self.places.take(client) else { return };
+        self.shares.open(address);
         let event = EpollEvent::new(EpollFlags::EPOLLIN, place.token());
         let added = self.places.occupant(place).map(|client| self.epoll.add(&client.connection.stream, event));
         if added != Some(Ok(())) {
-            self.places.vacate(place);
+            self.close(place);
         }
     }
 
-    /// Closes the connection that is idle longest. False if there is none.
-    fn replace_idle(&mut self) -> bool {
-        let longest = self.places.iter().min_by_key(|(_, client)| client.connection.active);
-        let Some(place) = longest.map(|(place, _)| place) else { return false };
-        self.places.vacate(place);
+    /// Closes a connection that has a part in what is scarce. False if there is none.
+    fn make_room(&mut self, scarce: Scarce) -> bool {
+        let Some(place) = self.who_gives_way(scarce) else { return false };
+        self.close(place);
         self.counters.replaced.add(1);
         true
+    }
+
+    /// Of the address that has the most of what is scarce, the connection idle longest. Behind a forwarder all clients
+    /// are one address, so nobody has to keep to a share before that. Looks at all connections.
+    fn who_gives_way(&self, scarce: Scarce) -> Option<Place> {
+        let with_most = self.shares.with_most(scarce);
+        self.places
+            .iter()
+            .filter(|(_, client)| scarce == Scarce::Places || client.held > 0)
+            .filter(|(_, client)| with_most(client.connection.client))
+            .min_by_key(|(_, client)| client.connection.active)
+            .map(|(place, _)| place)
     }
 
     /// For how long connections may be idle at present.
@@ -275,7 +311,13 @@ where
     fn close_idle(&mut self, now: Duration) {
         let limit = self.idle_limit();
         let before = self.places.len();
-        self.places.retain(|client| now.saturating_sub(client.connection.active) < limit);
+        self.places.retain(|client| {
+            let keep = now.saturating_sub(client.connection.active) < limit;
+            if !keep {
+                self.shares.close(client.connection.client, client.held);
+            }
+            keep
+        });
         self.counters.timed_out.add(before - self.places.len());
         self.counters.open.set(self.places.len());
     }

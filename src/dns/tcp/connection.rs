@@ -83,6 +83,11 @@ impl<S: Read + Write> Connection<S> {
         Self { stream, client, active: now, input: Vec::new(), output: Vec::new() }
     }
 
+    /// How much memory it has for what is not answered or not taken yet.
+    pub(super) fn held(&self) -> usize {
+        self.input.capacity() + self.output.capacity()
+    }
+
     /// Goes on, now that the stream is ready for what [`Next`] said.
     pub(super) fn advance(&mut self, scratch: &mut Scratch, now: Duration, answer: &mut impl Answer) -> Next {
         if self.output.is_empty() {

@@ -69,14 +69,12 @@ impl<T> Places<T> {
         if entry.occupancy == place.occupancy { entry.occupant.as_mut() } else { None }
     }
 
-    /// Frees `place`, if its occupant is still there.
-    pub(super) fn vacate(&mut self, place: Place) {
-        if self.occupant(place).is_some()
-            && let Some(entry) = self.entries.get_mut(place.index as usize)
-        {
-            entry.occupant = None;
-            self.free.push(place.index);
-        }
+    /// Frees `place` and returns its occupant, if still there.
+    pub(super) fn vacate(&mut self, place: Place) -> Option<T> {
+        self.occupant(place)?;
+        let occupant = self.entries.get_mut(place.index as usize)?.occupant.take();
+        self.free.push(place.index);
+        occupant
     }
 
     /// Frees the places of those for whom `keep` is false.
@@ -108,9 +106,9 @@ mod tests {
         let second = places.take("second").unwrap();
         assert_eq!(places.take("third"), None);
         assert_eq!(places.len(), 2);
-        places.vacate(first);
+        assert_eq!(places.vacate(first), Some("first"));
         let third = places.take("third").unwrap();
-        places.vacate(first);
+        assert_eq!(places.vacate(first), None);
         assert_eq!(places.occupant(first), None);
         assert_eq!(places.occupant(third), Some(&mut "third"));
         assert_eq!(places.occupant(second), Some(&mut "second"));

@@ -7,10 +7,12 @@ use super::super::listen::Listeners;
 use super::*;
 use crate::thread::Threads;
 
+mod crowds;
+
 /// Longer than any test runs.
 const NEVER: Duration = Duration::from_secs(3600);
 
-const PATIENT: Limits = Limits { connections: 1000, idle: NEVER, idle_when_crowded: NEVER };
+const PATIENT: Limits = Limits { connections: 1000, idle: NEVER, idle_when_crowded: NEVER, held: usize::MAX };
 
 /// A server that runs until it is dropped.
 struct Running {
@@ -227,7 +229,7 @@ fn a_byte_now_and_then_holds_no_place() {
 
 #[test]
 fn idle_connections_go_sooner_when_many_are_open() {
-    let server = start(Limits { connections: 4, idle: NEVER, idle_when_crowded: Duration::from_millis(1) }, echo);
+    let server = start(Limits { connections: 4, idle_when_crowded: Duration::from_millis(1), ..PATIENT }, echo);
     let mut streams: Vec<_> = (0..3).map(|_| connect(&server)).collect();
     for stream in &mut streams {
         ask(stream, 1);
