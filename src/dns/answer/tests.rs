@@ -1,5 +1,6 @@
 //! docs/answers.md, row by row: whole replies, as text that an independent parser makes of them.
 
+mod amplification;
 mod edns;
 mod malformed;
 mod names;
