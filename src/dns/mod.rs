@@ -8,6 +8,8 @@ pub mod clock;
 pub mod counters;
 pub mod descriptors;
 mod edns;
+#[cfg(test)]
+mod fixture;
 pub mod limits;
 pub mod listen;
 pub mod mmsg;

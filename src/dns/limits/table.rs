@@ -105,18 +105,22 @@ impl Table {
     /// The account, or the one that makes way for it, with its value.
     fn find<'a>(&self, set: &'a Set, tag: u64, now: Moment) -> (&'a AtomicU64, u64) {
         let Set([first, others @ ..]) = set;
-        // Its own account comes before all others, also before those that are not ahead.
-        let rank = |value: u64| if value >> TAG_SHIFT == tag { 0 } else { 1 + self.debt(value, now) };
         let value = first.load(Ordering::Relaxed);
-        let mut found = (rank(value), first, value);
+        if value >> TAG_SHIFT == tag {
+            return (first, value);
+        }
+        let (mut least, mut found) = (self.debt(value, now), (first, value));
         for entry in others {
             let value = entry.load(Ordering::Relaxed);
-            let rank = rank(value);
-            if rank < found.0 {
-                found = (rank, entry, value);
+            if value >> TAG_SHIFT == tag {
+                return (entry, value);
+            }
+            let debt = self.debt(value, now);
+            if debt < least {
+                (least, found) = (debt, (entry, value));
             }
         }
-        (found.1, found.2)
+        found
     }
 
     /// How many replies an account is ahead of the rate. One that is further ahead than can be, workers' clocks being

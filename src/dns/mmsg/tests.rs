@@ -1,6 +1,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 
+use super::super::fixture;
 use super::*;
 
 /// A server socket on `address`, and clients that are connected to it.
@@ -153,6 +154,34 @@ fn a_full_send_queue_drops_the_rest() {
     let outcome = batch.send(full.as_fd());
     assert_eq!((outcome.sent, outcome.failed, outcome.dropped), (1, 0, 3));
     assert_eq!(outcome.error.unwrap().kind(), io::ErrorKind::WouldBlock);
+}
+
+/// ENOBUFS, which only a socket that asks for errors is told: others lose the datagram without a word.
+#[test]
+fn a_full_queue_of_the_interface_drops_the_rest() {
+    if !fixture::own_network() {
+        return;
+    }
+    let (server, clients) = sockets("127.0.0.1", 8);
+    let mut batch = Batch::default();
+    clients.iter().for_each(|client| assert_eq!(client.send(&[7; 1000]).unwrap(), 1000));
+    received(&mut batch, &server, 8);
+    if !fixture::run("tc", "qdisc add dev lo root tbf rate 1kbit burst 2000 limit 2000") {
+        println!("skipped: this host has no tc, or its kernel no tbf");
+        return;
+    }
+    set_option(server.as_fd(), libc::IPPROTO_IP, libc::IP_RECVERR, 1).unwrap();
+    batch.answer(echo);
+    let outcome = batch.send(server.as_fd());
+    assert_eq!((outcome.sent + outcome.dropped, outcome.failed), (8, 0));
+    assert!((1..8).contains(&outcome.sent), "{outcome:?}");
+    assert_eq!(outcome.error.unwrap().raw_os_error(), Some(libc::ENOBUFS));
+    assert!(fixture::run("tc", "qdisc del dev lo root"));
+    clients[7].send(b"again").unwrap();
+    received(&mut batch, &server, 1);
+    batch.answer(echo);
+    assert_eq!(batch.send(server.as_fd()).sent, 1);
+    assert_eq!(next(&clients[7]), b"again");
 }
 
 #[test]

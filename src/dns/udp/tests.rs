@@ -2,9 +2,9 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 
-use super::super::ListenConfig;
 use super::super::limits::RateLimitConfig;
 use super::super::listen::Listeners;
+use super::super::{ListenConfig, fixture};
 use super::*;
 use crate::thread::Threads;
 
@@ -34,13 +34,23 @@ fn start_limited<F>(addresses: &[&str], workers: usize, limits: Option<RateLimit
 where
     F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize + Clone + Send + 'static,
 {
-    let limits = limits.map(Arc::new);
     let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
     let config = ListenConfig { addresses, port: 0, threads: NonZeroUsize::new(workers).unwrap() };
     let listeners = Listeners::bind(&config).unwrap();
-    let mut running = Running { threads: None, addresses: listeners.local_addrs().to_vec(), counters: Vec::new() };
+    let addresses = listeners.local_addrs().to_vec();
+    let mut running = run(listeners.udp, limits, answer);
+    running.addresses = addresses;
+    running
+}
+
+fn run<F>(workers: Vec<Vec<UdpSocket>>, limits: Option<RateLimits>, answer: F) -> Running
+where
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize + Clone + Send + 'static,
+{
+    let limits = limits.map(Arc::new);
+    let mut running = Running { threads: None, addresses: Vec::new(), counters: Vec::new() };
     let mut threads = Threads::default();
-    for sockets in listeners.udp {
+    for sockets in workers {
         let counters = Arc::<UdpCounters>::default();
         running.counters.push(Arc::clone(&counters));
         let worker = Worker {
@@ -175,6 +185,61 @@ fn a_client_that_is_gone_disturbs_nobody() {
         client(server.addresses[0]).send(b"bye").unwrap();
     }
     assert_eq!(ask(&last, b"still there?"), b"still there?");
+}
+
+/// Waits until `counter` says something.
+fn await_count(counter: &super::super::counters::Counter) {
+    while counter.value() == 0 {
+        std::thread::yield_now();
+    }
+}
+
+/// ECONNREFUSED: the ICMP message of a client that is gone. Only a connected socket is told.
+#[test]
+fn an_icmp_error_is_counted_and_passed_over() {
+    let ours = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let theirs = UdpSocket::bind("127.0.0.77:0").unwrap();
+    let (server, address) = (ours.local_addr().unwrap(), theirs.local_addr().unwrap());
+    ours.connect(address).unwrap();
+    theirs.connect(server).unwrap();
+    theirs.send(b"never answered in time").unwrap();
+    drop(theirs);
+    let running = run(vec![vec![ours]], None, echo);
+    await_count(&running.counters[0].receive_errors);
+    let theirs = UdpSocket::bind(address).unwrap();
+    theirs.connect(server).unwrap();
+    theirs.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    assert_eq!(ask(&theirs, b"back"), b"back");
+    assert_eq!(running.counters[0].receive_errors.value(), 1);
+}
+
+#[test]
+fn an_address_may_disappear_and_return() {
+    if !fixture::own_network() {
+        return;
+    }
+    for bound in [&["192.0.2.1"][..], &["192.0.2.1", "127.0.0.1"], &["0.0.0.0"], &[]] {
+        fixture::ip("address add 192.0.2.1/32 dev lo");
+        let server = start(bound, 1, |query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]| {
+            // Between the query and its reply.
+            if query == b"disappear" {
+                fixture::ip("address del 192.0.2.1/32 dev lo");
+            }
+            echo(query, zone, context, reply)
+        });
+        let asked: SocketAddr = ([192, 0, 2, 1], server.addresses[0].port()).into();
+        assert_eq!(ask(&client(asked), b"before"), b"before", "{bound:?}");
+        client(asked).send(b"disappear").unwrap();
+        await_count(&server.counters[0].send_errors);
+        if bound.len() != 1 || bound[0] == "0.0.0.0" {
+            let other = SocketAddr::from(([127, 0, 0, 1], asked.port()));
+            assert_eq!(ask(&client(other), b"meanwhile"), b"meanwhile", "{bound:?}");
+        }
+        fixture::ip("address add 192.0.2.1/32 dev lo");
+        assert_eq!(ask(&client(asked), b"after"), b"after", "{bound:?}");
+        fixture::ip("address del 192.0.2.1/32 dev lo");
+        assert_eq!(server.counters[0].receive_errors.value(), 0);
+    }
 }
 
 #[test]
