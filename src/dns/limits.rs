@@ -23,10 +23,13 @@ use self::network::Networks;
 use self::shorten::shorten;
 use self::table::{Charge, Table};
 use super::answer::Context;
-use super::query::Query;
+use super::query::{Header, Query};
 
 /// How often to say that replies are limited.
 const REPEAT: Duration = Duration::from_secs(60);
+
+/// The RCODE of a reply that says so (RFC 1035, section 4.1.1).
+const NXDOMAIN: u16 = 3;
 
 /// The shortest query with a server cookie: header, question for the root, OPT, and a COOKIE option of RFC 9018.
 const SHORTEST_WITH_COOKIE: usize = 12 + 5 + 11 + 4 + 8 + 16;
@@ -58,12 +61,10 @@ pub enum Kind {
 impl Kind {
     /// The kind of a reply.
     fn of(reply: &[u8]) -> Self {
-        const NXDOMAIN: u8 = 3;
-        match reply {
-            [_, _, _, _, _, _, an_high, an_low, ..] if an_high | an_low != 0 => Self::Positive,
-            [_, _, _, flags, _, _, _, _, ns_high, ns_low, ..] if ns_high | ns_low != 0 || flags & 15 == NXDOMAIN => {
-                Self::Negative
-            }
+        match Header::parse(reply) {
+            Some(header) if header.ancount > 0 => Self::Positive,
+            // In either there is a SOA, unless it does not fit.
+            Some(header) if header.nscount > 0 || header.flags & 15 == NXDOMAIN => Self::Negative,
             _ => Self::Error,
         }
     }
@@ -151,9 +152,9 @@ impl BatchLimits<'_> {
             && let Some((dropped, slipped)) = self.limits.unlogged.due(self.now, &self.tally)
         {
             log::warn!(
-                "rate limit: {network} would get more than {} {} replies a second; since this was last said {dropped} \
-                 replies were dropped and {slipped} shortened, to all networks together. If these are clients of \
-                 yours: --rate-limit-exempt {network}, or a higher --rate-limit",
+                "rate limit: {network} asks for more than {} {} replies a second. Held back since this was last said, \
+                 from all networks: {dropped} dropped, {slipped} truncated. If these are clients of yours: \
+                 --rate-limit-exempt {network}, or a higher --rate-limit",
                 self.limits.rate,
                 kind.as_str()
             );
