@@ -42,6 +42,18 @@ fn one_port_for_udp_and_tcp_on_all_addresses() {
 }
 
 #[test]
+fn connections_inherit_small_buffers() {
+    let listeners = Listeners::bind(&config(&["127.0.0.1"], 0, 1)).unwrap();
+    let client = std::net::TcpStream::connect(listeners.local_addrs()[0]).unwrap();
+    let (accepted, _) = listeners.tcp[0].accept().unwrap();
+    let socket = socket2::SockRef::from(&accepted);
+    let sizes = (socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap());
+    assert_eq!(sizes, (32 << 10, 128 << 10));
+    assert_eq!(sizes.0 + sizes.1, TCP_KERNEL_MEMORY);
+    drop(client);
+}
+
+#[test]
 fn no_address_means_one_socket_for_both_families() {
     let listeners = Listeners::bind(&config(&[], 0, 1)).unwrap();
     assert_eq!(listeners.local_addrs().len(), 1);
