@@ -145,6 +145,9 @@ fn ten_thousand_connections_are_in_nobodys_way() {
         });
     let mut guest = connect_from(GUEST, &server);
     ask(&mut guest, 0);
+    // Idle longer than anybody of the crowd, but one alone.
+    let mut quiet = connect_from([127, 0, 0, 4], &server);
+    ask(&mut quiet, 0);
     let long: Vec<u8> = [&12_u16.to_be_bytes()[..], b"long replies"].concat().repeat(100);
     let mut crowd = Vec::with_capacity(connections);
     for number in 0..connections {
@@ -164,6 +167,7 @@ fn ten_thousand_connections_are_in_nobodys_way() {
             ask(&mut connect_from([127, 0, 0, 3], &server), number);
         }
     }
+    ask(&mut quiet, 1);
     let counters = Arc::clone(&server.counters);
     drop(server);
     assert!(counters.open.value() <= places as u64);
