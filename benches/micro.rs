@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use k8s_node_dns::dns::answer::{AnswerConfig, Context, Transport};
+use k8s_node_dns::dns::context::{AnswerConfig, Context, Transport};
 use k8s_node_dns::dns::limits::{RateLimitConfig, RateLimits};
 use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed};
 use k8s_node_dns::kube::objects::{AnnotationKeys, Node};

@@ -9,7 +9,8 @@ use crossbeam_channel::{bounded, select};
 
 use crate::cluster::Cluster;
 use crate::config::Config;
-use crate::dns::answer::{AnswerConfig, answer};
+use crate::dns::answer::answer;
+use crate::dns::context::AnswerConfig;
 use crate::dns::counters::{TcpCounters, UdpCounters};
 use crate::dns::limits::{RateLimitConfig, RateLimits};
 use crate::dns::listen::{BindError, Listeners};

@@ -16,7 +16,8 @@ use domain::base::message::RecordSection;
 use domain::base::opt::{AllOptData, OptData, OptRecord};
 use domain::base::{Message, ParsedName, Question};
 use domain::rdata::AllRecordData;
-use k8s_node_dns::dns::answer::{AnswerConfig, Context, MAX_UDP, Transport, answer};
+use k8s_node_dns::dns::answer::answer;
+use k8s_node_dns::dns::context::{AnswerConfig, Context, MAX_UDP, Transport};
 use k8s_node_dns::zone::Zone;
 use libfuzzer_sys::fuzz_target;
 

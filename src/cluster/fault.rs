@@ -7,7 +7,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::excerpt::Excerpt;
-use super::node::AREA_LIMIT;
+
+/// The length of the longest label (RFC 1035, section 2.3.4).
+pub(super) const AREA_LIMIT: usize = 63;
 
 /// An annotation of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

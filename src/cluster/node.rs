@@ -11,11 +11,8 @@ use std::sync::Arc;
 use super::Addresses;
 use super::eligibility::{Evidence, Verdict};
 use super::excerpt::{Excerpt, Few};
-use super::fault::{Annotation, Fault, Problem, problem_of};
+use super::fault::{AREA_LIMIT, Annotation, Fault, Problem, problem_of};
 use crate::kube::objects;
-
-/// The length of the longest label (RFC 1035, section 2.3.4).
-pub(super) const AREA_LIMIT: usize = 63;
 
 /// How many faults of one annotation are kept. Somebody who repairs them reads the first few; thousands of them on
 /// each of thousands of nodes are not worth their memory.

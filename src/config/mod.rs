@@ -22,7 +22,7 @@ use domain::base::Ttl;
 use crate::cli::flags::{self, Flag};
 use crate::cli::{Arguments, Origin, Value, WrongValue};
 use crate::dns::ListenConfig;
-use crate::dns::answer::AnswerConfig;
+use crate::dns::context::AnswerConfig;
 use crate::dns::limits::RateLimitConfig;
 use crate::dns::tcp;
 use crate::kube::Source;

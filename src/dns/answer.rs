@@ -3,66 +3,15 @@
 //! First it is decided what to say ([`Verdict`]), then that is written. What it says is laid down row by row in
 //! docs/answers.md.
 
-use std::fmt;
-use std::net::IpAddr;
-use std::time::Duration;
-
 use domain::base::iana::{Class, ExtendedErrorCode, OptRcode, Rtype};
 
+use super::context::{Context, MAX_UDP, Transport};
 use super::edns::OptReply;
-use super::query::{Header, Lowercase, Query, Question};
+use super::message::{Header, Question};
+use super::query::{Lowercase, Query};
 use super::reply::Reply;
 use crate::zone::wire::{QUESTION, RRset};
 use crate::zone::{Lookup, Zone};
-
-/// What the operator says about answering.
-#[derive(Clone, Default)]
-pub struct AnswerConfig {
-    /// NSID (RFC 5001) and CHAOS TXT `id.server.` (RFC 4892), 1 to 255 bytes.
-    pub server_id: Option<String>,
-    /// CHAOS TXT `version.bind.`, 1 to 255 bytes.
-    pub version_bind: Option<String>,
-    /// Secrets of server cookies (RFC 9018): replies carry a cookie of the first, and cookies of all are believed.
-    pub cookie_secrets: Vec<[u8; 16]>,
-}
-
-/// Without the secrets.
-impl fmt::Debug for AnswerConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server_id, version_bind, cookie_secrets } = self;
-        write!(f, "AnswerConfig({server_id:?}, {version_bind:?}, {} secrets)", cookie_secrets.len())
-    }
-}
-
-/// How a query came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// In a datagram.
-    Udp,
-    /// Over a connection.
-    Tcp {
-        /// For how long the connection is kept open without a query (RFC 7828).
-        idle: Duration,
-    },
-}
-
-/// What a reply depends on besides the query and the zone.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// How the query came.
-    pub transport: Transport,
-    /// Who asks.
-    pub client: IpAddr,
-    /// The time, in seconds since 1970 modulo 2^32, for cookies.
-    pub now: u32,
-    /// Where RRsets start; moves on by one from reply to reply.
-    pub rotation: u32,
-    /// What the operator says.
-    pub config: &'a AnswerConfig,
-}
-
-/// The largest reply over UDP, and what our OPT record announces: it passes every path without fragments.
-pub const MAX_UDP: usize = 1232;
 
 /// The largest reply over UDP to a client without EDNS (RFC 1035, section 2.3.4).
 const MIN_UDP: usize = 512;

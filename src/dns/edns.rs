@@ -6,8 +6,8 @@ use domain::base::Serial;
 use domain::base::iana::{ExtendedErrorCode, OptRcode, OptionCode, Rtype};
 use domain::base::opt::cookie::{ClientCookie, ServerCookie, StandardServerCookie};
 
-use super::answer::{Context, MAX_UDP, Transport};
-use super::query::Record;
+use super::context::{Context, MAX_UDP, Transport};
+use super::message::Record;
 use super::reply::Reply;
 
 /// The length of an OPT record without options: root, type, class, TTL and RDLENGTH.

@@ -22,8 +22,9 @@ use std::time::Duration;
 use self::network::Networks;
 use self::shorten::shorten;
 use self::table::{Charge, Table};
-use super::answer::Context;
-use super::query::{Header, Query};
+use super::context::Context;
+use super::message::Header;
+use super::query::Query;
 
 /// How often to say that replies are limited.
 const REPEAT: Duration = Duration::from_secs(60);

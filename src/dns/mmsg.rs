@@ -17,7 +17,7 @@ use std::ptr::{NonNull, null_mut};
 
 use libc::{c_int, c_long, c_uint, iovec, sockaddr_in, sockaddr_in6};
 
-use super::answer::MAX_UDP;
+use super::context::MAX_UDP;
 
 /// Datagrams in a batch at most. More gains nothing: the calls themselves are then a hundredth of what a datagram costs.
 pub const BATCH: usize = 64;

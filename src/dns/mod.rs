@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 pub mod answer;
 pub mod clock;
+pub mod context;
 pub mod counters;
 pub mod descriptors;
 mod edns;
@@ -12,6 +13,7 @@ mod edns;
 mod fixture;
 pub mod limits;
 pub mod listen;
+mod message;
 pub mod mmsg;
 mod query;
 mod reply;

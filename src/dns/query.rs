@@ -2,69 +2,10 @@
 //!
 //! Parsing never fails as a whole: the more of a bad message that can be understood, the better the reply to it.
 
-use domain::base::iana::{Class, Rtype};
+use domain::base::iana::Rtype;
 
 use super::edns::Edns;
-
-/// A header (RFC 1035, section 4.1.1): id, flags, and how many records each section has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// Chosen by the client, to tell replies apart.
-    pub id: u16,
-    /// QR, opcode, AA, TC, RD, RA, Z, AD, CD and RCODE, from the highest bit down.
-    pub flags: u16,
-    /// Questions.
-    pub qdcount: u16,
-    /// Records of the answer section.
-    pub ancount: u16,
-    /// Records of the authority section.
-    pub nscount: u16,
-    /// Records of the additional section.
-    pub arcount: u16,
-}
-
-impl Header {
-    /// Its length in octets.
-    pub const LEN: usize = 12;
-    /// This is a response.
-    pub const QR: u16 = 0x8000;
-    /// The kind of query; 0 is QUERY.
-    pub const OPCODE: u16 = 0x7800;
-    /// An authoritative answer.
-    pub const AA: u16 = 0x0400;
-    /// Truncated.
-    pub const TC: u16 = 0x0200;
-    /// Recursion desired.
-    pub const RD: u16 = 0x0100;
-    /// Checking disabled (RFC 4035, section 3.2.2).
-    pub const CD: u16 = 0x0010;
-
-    /// The header of a message, if it is long enough.
-    pub fn parse(message: &[u8]) -> Option<Self> {
-        let [i0, i1, f0, f1, q0, q1, a0, a1, n0, n1, r0, r1] = *message.first_chunk::<{ Self::LEN }>()?;
-        Some(Self {
-            id: u16::from_be_bytes([i0, i1]),
-            flags: u16::from_be_bytes([f0, f1]),
-            qdcount: u16::from_be_bytes([q0, q1]),
-            ancount: u16::from_be_bytes([a0, a1]),
-            nscount: u16::from_be_bytes([n0, n1]),
-            arcount: u16::from_be_bytes([r0, r1]),
-        })
-    }
-
-    /// Writes it to the start of a message.
-    pub fn write(&self, message: &mut [u8]) {
-        let words = [self.id, self.flags, self.qdcount, self.ancount, self.nscount, self.arcount];
-        if let Some(place) = message.first_chunk_mut::<{ Self::LEN }>() {
-            for (place, word) in place.chunks_exact_mut(2).zip(words) {
-                place.copy_from_slice(&word.to_be_bytes());
-            }
-        }
-    }
-}
-
-/// The longest name in octets (RFC 1035, section 3.1).
-const MAX_NAME: usize = 255;
+use super::message::{Header, MAX_NAME, Question, Record, question};
 
 /// A message that may be answered.
 #[derive(Debug)]
@@ -77,24 +18,6 @@ pub struct Query<'q> {
     pub edns: Option<Edns>,
     /// Something is malformed.
     pub malformed: bool,
-}
-
-/// A question.
-#[derive(Debug)]
-pub struct Question<'q> {
-    /// As received: name, type and class.
-    pub wire: &'q [u8],
-    /// The type.
-    pub rtype: Rtype,
-    /// The class.
-    pub class: Class,
-}
-
-impl<'q> Question<'q> {
-    /// The name as received.
-    pub fn name(&self) -> &'q [u8] {
-        self.wire.get(..self.wire.len().saturating_sub(4)).unwrap_or_default()
-    }
 }
 
 /// A name in lower case, on the stack.
@@ -167,76 +90,5 @@ impl<'q> Query<'q> {
             }
         }
         (at == message.len()).then_some(())
-    }
-}
-
-/// The question at `at`. Its name cannot be compressed: there is nothing in front of it but the header.
-fn question(message: &[u8], at: usize) -> Option<Question<'_>> {
-    let mut end = at;
-    loop {
-        match *message.get(end)? {
-            0 => break,
-            length @ 1..=63 => end += 1 + usize::from(length),
-            _ => return None,
-        }
-    }
-    end += 1;
-    if end - at > MAX_NAME {
-        return None;
-    }
-    let [t0, t1, c0, c1] = *message.get(end..)?.first_chunk::<4>()?;
-    Some(Question {
-        wire: message.get(at..end + 4)?,
-        rtype: Rtype::from_int(u16::from_be_bytes([t0, t1])),
-        class: Class::from_int(u16::from_be_bytes([c0, c1])),
-    })
-}
-
-/// A resource record, as far as this server cares for those of a query.
-#[derive(Debug)]
-pub struct Record<'q> {
-    /// Whether its owner is the root.
-    pub at_root: bool,
-    /// Its type.
-    pub rtype: Rtype,
-    /// Class and TTL as they stand in the message: an OPT record has other things there.
-    pub class_and_ttl: [u8; 6],
-    /// Its RDATA.
-    pub rdata: &'q [u8],
-    /// Where the next record starts.
-    pub end: usize,
-}
-
-impl<'q> Record<'q> {
-    /// The record at `at`; `None` if it is malformed.
-    pub fn parse(message: &'q [u8], at: usize) -> Option<Self> {
-        let owner_end = skip_name(message, at)?;
-        let [t0, t1, class_and_ttl @ .., l0, l1] = *message.get(owner_end..)?.first_chunk::<10>()?;
-        let start = owner_end + 10;
-        let end = start + usize::from(u16::from_be_bytes([l0, l1]));
-        Some(Self {
-            at_root: owner_end == at + 1,
-            rtype: Rtype::from_int(u16::from_be_bytes([t0, t1])),
-            class_and_ttl,
-            rdata: message.get(start..end)?,
-            end,
-        })
-    }
-}
-
-/// Where the name at `at` ends. A compression pointer may point backwards only, and not into the header; where to does
-/// not matter to this server.
-pub fn skip_name(message: &[u8], at: usize) -> Option<usize> {
-    let mut end = at;
-    loop {
-        match *message.get(end)? {
-            0 => return (end + 1 - at <= MAX_NAME).then_some(end + 1),
-            length @ 1..=63 => end += 1 + usize::from(length),
-            high @ 0xC0..=0xFF => {
-                let target = usize::from(u16::from_be_bytes([high & 0x3F, *message.get(end + 1)?]));
-                return (Header::LEN..at).contains(&target).then_some(end + 2);
-            }
-            _ => return None,
-        }
     }
 }

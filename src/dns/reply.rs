@@ -1,6 +1,6 @@
 //! A reply under construction: bytes appended to a buffer that the transport owns, never beyond a limit.
 
-use super::query::Header;
+use super::message::Header;
 use crate::zone::wire::{ApexRecord, RRset};
 
 /// The reply so far.

@@ -14,8 +14,8 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use self::connection::{Connection, Next, Scratch};
-use super::answer::{AnswerConfig, Context, Transport};
 use super::clock;
+use super::context::{AnswerConfig, Context, Transport};
 use super::counters::TcpCounters;
 use super::listen::TCP_KERNEL_MEMORY;
 use super::trouble::{PAUSE, Trouble};

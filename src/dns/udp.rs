@@ -12,8 +12,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::answer::{AnswerConfig, Context, Transport};
 use super::clock;
+use super::context::{AnswerConfig, Context, Transport};
 use super::counters::UdpCounters;
 use super::limits::{BatchLimits, RateLimits, Tally};
 use super::mmsg::{Batch, Wait};

@@ -16,7 +16,8 @@ use domain::base::opt::AllOptData;
 use domain::base::{Message, Name};
 use domain::rdata::AllRecordData;
 
-use super::{AnswerConfig, Context, Transport, answer};
+use super::answer;
+use crate::dns::context::{AnswerConfig, Context, Transport};
 use crate::zone::{Zone, fixture};
 
 /// A query as a client would write it.

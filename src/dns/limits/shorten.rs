@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use domain::base::iana::Rtype;
 
-use crate::dns::query::{Header, Record, skip_name};
+use crate::dns::message::{Header, Record, skip_name};
 
 /// Shortens `reply`, one of this server's own, and returns its new length. The client is to ask again over TCP (RFC
 /// 2181, section 9). The OPT record stays: it may hold the cookie that exempts the client from then on.

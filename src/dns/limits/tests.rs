@@ -4,7 +4,8 @@ use std::time::Duration;
 use domain::base::Message;
 use domain::base::iana::Rtype;
 
-use super::super::answer::{AnswerConfig, Context, MAX_UDP, Transport, answer};
+use super::super::answer::answer;
+use super::super::context::{AnswerConfig, Context, MAX_UDP, Transport};
 use super::*;
 use crate::zone::fixture;
 
