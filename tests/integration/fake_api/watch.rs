@@ -89,6 +89,7 @@ fn a_watch_that_ends_resumes_without_a_list_and_without_a_word() {
     let daemon = watching(&api);
     daemon.wait_for(HOME, "192.0.2.1 192.0.2.2");
     let vigil = Vigil::over(&daemon, HOME);
+    daemon.wait_for_log(&["is being served"]);
     let before = daemon.log().len();
     api.wait_for_requests(Verb::Watch, "nodes", 3);
     assert_eq!(daemon.log()[before..], [""; 0], "a watch that ends is nothing to tell");
@@ -124,7 +125,12 @@ fn a_watch_resumes_from_the_last_bookmark() {
 fn a_bookmark_below_our_version_lists_all_kinds_again() {
     let metadata = json!({"resourceVersion": "70", "creationTimestamp": null});
     let object = json!({"kind": "Node", "apiVersion": "v1", "metadata": metadata});
-    let (api, daemon) = first_watch_gets(Fault::event("BOOKMARK", &object));
+    let api = cluster();
+    let daemon = watching(&api);
+    daemon.wait_for(GIT, "192.0.2.2");
+    api.wait_for_watches();
+    api.next(Verb::Watch, "nodes", Fault::event("BOOKMARK", &object));
+    api.end_watches();
     for resource in ["nodes", "services", "endpointslices"] {
         api.wait_for_requests(Verb::List, resource, 2);
     }
