@@ -225,13 +225,13 @@ impl fmt::Display for BindError {
         match self.source.raw_os_error() {
             Some(libc::EADDRINUSE) if port == 53 => write!(
                 f,
-                "another program already does; on many hosts it is systemd-resolved with its stub on 127.0.0.53. Use \
+                "address in use by another program; on many hosts it is systemd-resolved with its stub on 127.0.0.53. Use \
                  --bind with this host's own address, or set DNSStubListener=no in /etc/systemd/resolved.conf. This \
                  shows who it is: ss -{option}lpn 'sport = :53'"
             ),
             Some(libc::EADDRINUSE) => write!(
                 f,
-                "another program already does, perhaps another instance of this one. Stop it, or use another --port or \
+                "address in use by another program, perhaps another instance of this one. Stop it, or use another --port or \
                  --bind. This shows who it is: ss -{option}lpn 'sport = :{port}'"
             ),
             Some(libc::EACCES | libc::EPERM) if port < 1024 => write!(
