@@ -60,3 +60,7 @@ fuzz SECONDS="60" *TARGETS="":
 # Build kube-apiserver and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)
 assets:
     @bash .ci/kube-assets.sh
+
+# Instructions a query, judged by the counts in benches/instructions.txt
+instructions *ARGS="--check":
+    benches/instructions.sh {{ ARGS }}
