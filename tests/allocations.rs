@@ -111,9 +111,7 @@ fn queries() -> Vec<Vec<u8>> {
         all.push(query("version.bind", 16, 3, options));
         all.push(query("home.lb.example.test", 1, 4, options));
     }
-    let mut cut = all[0].clone();
-    cut.truncate(20);
-    all.push(cut);
+    all.push(query("home.lb.example.test", 1, 1, None).into_iter().take(20).collect());
     all
 }
 
@@ -126,7 +124,7 @@ fn a_udp_worker_allocates_nothing_for_a_query() {
     };
     let listen = ListenConfig { addresses: vec![Ipv4Addr::LOCALHOST.into()], port: 0, threads: NonZeroUsize::MIN };
     let mut listeners = Listeners::bind(&listen).unwrap();
-    let server = listeners.local_addrs()[0];
+    let server = *listeners.local_addrs().first().unwrap();
     // A limit that is never reached, so that the accounts of clients are on the way as well.
     let rate = RateLimitConfig { rate: NonZeroU32::new(1_000_000), exempt: Vec::new() };
     let calls = Arc::new(AtomicU64::new(0));
