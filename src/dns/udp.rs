@@ -19,7 +19,7 @@ use super::limits::{BatchLimits, RateLimits, Tally};
 use super::mmsg::{Batch, Wait};
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
-use crate::zone::{Published, Zone};
+use crate::zone::{Published, Reader, Zone};
 
 /// How often a worker looks whether it should stop.
 const LOOK_UP: Duration = Duration::from_millis(250);
@@ -53,13 +53,16 @@ where
     pub fn run(self, stop: &Stop) {
         let sockets = self.sockets;
         let mut exchange = Exchange {
-            published: self.published,
+            published: Reader::new(self.published),
             config: self.config,
             limits: self.limits,
             counters: self.counters,
             answer: self.answer,
             batch: Batch::default(),
             rotation: 0,
+            now: 0,
+            looked: 0,
+            idle: false,
             receiving: Trouble::default(),
             sending: Trouble::default(),
         };
@@ -73,13 +76,19 @@ where
 
 /// A worker at work.
 struct Exchange<F> {
-    published: Arc<Published>,
+    published: Reader,
     config: Arc<AnswerConfig>,
     limits: Option<Arc<RateLimits>>,
     counters: Arc<UdpCounters>,
     answer: F,
     batch: Batch,
     rotation: u32,
+    /// The time of the last batch, in seconds.
+    now: u32,
+    /// The time when it was last looked whether to stop.
+    looked: u32,
+    /// Nothing came for as long as was waited.
+    idle: bool,
     receiving: Trouble,
     sending: Trouble,
 }
@@ -89,8 +98,7 @@ where
     F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize,
 {
     fn serve_one(&mut self, socket: &UdpSocket, stop: &Stop) {
-        let mut looked = Duration::ZERO;
-        while !stop_requested(stop, &mut looked) {
+        while !self.should_stop(stop) {
             if self.turn(socket, Wait::ForOne) {
                 stop.wait(PAUSE);
             }
@@ -100,9 +108,12 @@ where
     fn serve_all(&mut self, sockets: &[UdpSocket], stop: &Stop) {
         let mut ready: Vec<_> = sockets.iter().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
         let timeout = PollTimeout::try_from(LOOK_UP).unwrap_or(PollTimeout::ZERO);
-        let mut looked = Duration::ZERO;
-        while !stop_requested(stop, &mut looked) {
+        while !self.should_stop(stop) {
             let mut pause = match poll(&mut ready, timeout) {
+                Ok(0) => {
+                    self.idle = true;
+                    false
+                }
                 Ok(_) => false,
                 Err(Errno::EINTR) => continue,
                 Err(error) => {
@@ -121,16 +132,31 @@ where
         }
     }
 
+    /// Asks `stop` when nothing comes, and once a second: that takes a lock which all threads share.
+    fn should_stop(&mut self, stop: &Stop) -> bool {
+        if !self.idle && self.looked == self.now {
+            return false;
+        }
+        self.looked = self.now;
+        let _ = self.published.current(); // lets go of a zone that is served no more
+        stop.requested()
+    }
+
     /// Receives a batch, answers it and sends the replies. True if receiving fails so often that a pause is due.
     fn turn(&mut self, socket: &UdpSocket, wait: Wait) -> bool {
         match self.batch.receive(socket.as_fd(), wait) {
             Ok(received) => {
+                self.idle = false;
                 self.receiving.over();
                 self.reply(socket, received);
                 false
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => false,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                self.idle = true;
+                false
+            }
             Err(error) => {
+                self.idle = true;
                 self.counters.receive_errors.add(1);
                 self.receiving.failed("receive queries over UDP", &error)
             }
@@ -140,6 +166,7 @@ where
     fn reply(&mut self, socket: &UdpSocket, received: usize) {
         let zone = self.published.current();
         let now = clock::seconds(clock::since_1970());
+        self.now = now;
         let mut limits = self.limits.as_deref().map(|limits| limits.batch(clock::monotonic()));
         let mut oversized = 0;
         self.batch.answer(|datagram, reply| {
@@ -158,7 +185,7 @@ where
                 rotation: self.rotation,
                 config: &self.config,
             };
-            let len = (self.answer)(query, zone.as_deref(), &context, reply);
+            let len = (self.answer)(query, zone, &context, reply);
             match &mut limits {
                 None => len,
                 Some(limits) => limits.pass(query, &context, reply, len),
@@ -185,17 +212,6 @@ where
             self.sending.failed("send replies over UDP", &error);
         }
     }
-}
-
-/// Asks `stop` now and then: that takes a lock which all threads share.
-fn stop_requested(stop: &Stop, looked: &mut Duration) -> bool {
-    let now = clock::monotonic();
-    // At least once each time that nothing came for as long.
-    if now.saturating_sub(*looked) < LOOK_UP - Duration::from_millis(10) {
-        return false;
-    }
-    *looked = now;
-    stop.requested()
 }
 
 #[cfg(test)]

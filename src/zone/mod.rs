@@ -13,7 +13,7 @@ pub mod wire;
 pub use build::Zone;
 pub use lookup::Lookup;
 pub use names::Name as Owner;
-pub use published::Published;
+pub use published::{Published, Reader};
 
 use std::net::IpAddr;
 
