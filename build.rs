@@ -4,8 +4,10 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
-    println!("cargo::rerun-if-changed=.git/HEAD");
     println!("cargo::rerun-if-changed=build.rs");
+    if std::path::Path::new(".git/HEAD").exists() {
+        println!("cargo::rerun-if-changed=.git/HEAD");
+    }
     let commit = || {
         let output = Command::new("git").args(["log", "-1", "--format=%ct"]).output().ok()?;
         output.status.success().then(|| String::from_utf8(output.stdout).ok())?
