@@ -26,6 +26,7 @@ fn allowed(limit: u64, reserved: u64, wanted: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixture;
     use super::*;
 
     #[test]
@@ -41,17 +42,7 @@ mod tests {
     /// The limit belongs to the process, so the test runs again as a process of its own.
     #[test]
     fn the_limit_is_raised_as_far_as_it_goes() {
-        let name = std::thread::current().name().unwrap().to_owned();
-        let child = "K8S_NODE_DNS_TEST_LIMIT_OF_FILES";
-        if std::env::var_os(child).is_none() {
-            let output = std::process::Command::new("sh")
-                .args(["-c", r#"ulimit -Sn 100 && ulimit -Hn 500 && exec "$0" --exact "$1" --nocapture"#])
-                .args([std::env::current_exe().unwrap().as_os_str(), name.as_ref()])
-                .env(child, "1")
-                .output()
-                .unwrap();
-            let text = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+        if !fixture::under_limits("ulimit -Sn 100 && ulimit -Hn 500") {
             return;
         }
         let limit = || getrlimit(Resource::RLIMIT_NOFILE).unwrap();

@@ -1,27 +1,25 @@
-//! A network of its own for a test that takes addresses away or clogs a queue.
+//! A process of its own for a test that changes a limit of the process, and a network of its own for one that takes
+//! addresses away or clogs a queue.
 
 use std::process::Command;
 
-/// In the process that has a network of its own.
-const CHILD: &str = "K8S_NODE_DNS_TEST_OWN_NETWORK";
+/// In the process that runs the test again.
+const CHILD: &str = "K8S_NODE_DNS_TEST_CHILD_OF_DNS";
 
-/// Runs the calling test again as a process with a network of its own, where this returns true, and loopback is up.
-/// Returns false to the caller, after that process has passed, or when there can be no such network: then it says so.
-pub(super) fn own_network() -> bool {
-    if std::env::var_os(CHILD).is_some() {
-        ip("link set lo up");
+/// Whether this is the process that runs the test again.
+fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+/// Runs the calling test again as a child of `command`, whose last arguments it becomes. Returns true there, and false to
+/// the caller after it has passed.
+pub(super) fn in_a_child(command: &[&str]) -> bool {
+    if is_child() {
         return true;
     }
     let name = std::thread::current().name().unwrap().to_owned();
-    // Root may; others may where they may be root of a namespace of users.
-    let may =
-        |flags: &&str| Command::new("unshare").args([flags, "ip", "link"]).output().is_ok_and(|o| o.status.success());
-    let Some(flags) = ["-n", "-rn"].into_iter().find(may) else {
-        println!("skipped: {name} needs unshare and ip, and the right to make a network namespace");
-        return false;
-    };
-    let output = Command::new("unshare")
-        .arg(flags)
+    let output = Command::new(command[0])
+        .args(&command[1..])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", &name, "--nocapture"])
         .env(CHILD, "1")
@@ -34,6 +32,30 @@ pub(super) fn own_network() -> bool {
         String::from_utf8_lossy(&output.stderr)
     );
     false
+}
+
+/// Runs the calling test again with limits of `ulimit`, as [`in_a_child`] does.
+pub(super) fn under_limits(ulimit: &str) -> bool {
+    in_a_child(&["sh", "-c", &format!(r#"{ulimit} && exec "$0" "$@""#)])
+}
+
+/// Runs the calling test again as a process with a network of its own, where this returns true, and loopback is up.
+/// Returns false to the caller, after that process has passed, or when there can be no such network: then it says so.
+pub(super) fn own_network() -> bool {
+    // Root may; others may where they may be root of a namespace of users.
+    let may =
+        |flags: &&str| Command::new("unshare").args([flags, "ip", "link"]).output().is_ok_and(|o| o.status.success());
+    let flags = if is_child() { Some("") } else { ["-n", "-rn"].into_iter().find(may) };
+    let Some(flags) = flags else {
+        let name = std::thread::current().name().unwrap().to_owned();
+        println!("skipped: {name} needs unshare and ip, and the right to make a network namespace");
+        return false;
+    };
+    let there = in_a_child(&["unshare", flags]);
+    if there {
+        ip("link set lo up");
+    }
+    there
 }
 
 /// `ip` with these arguments.

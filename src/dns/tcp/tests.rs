@@ -273,17 +273,7 @@ fn a_client_that_resets_disturbs_nobody() {
 /// The limit of open files belongs to the process, so the test runs again as a process of its own.
 #[test]
 fn without_a_free_descriptor_the_connection_idle_longest_goes() {
-    let name = std::thread::current().name().unwrap().to_owned();
-    let child = "K8S_NODE_DNS_TEST_FEW_DESCRIPTORS";
-    if std::env::var_os(child).is_none() {
-        let output = std::process::Command::new("sh")
-            .args(["-c", r#"ulimit -n 40 && exec "$0" --exact "$1" --nocapture"#])
-            .args([std::env::current_exe().unwrap().as_os_str(), name.as_ref()])
-            .env(child, "1")
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+    if !crate::dns::fixture::under_limits("ulimit -n 40") {
         return;
     }
     let server = start(PATIENT, echo);
