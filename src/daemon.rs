@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crossbeam_channel::{bounded, select};
+use crossbeam_channel::{Receiver, bounded, select};
 
 use crate::cluster::Cluster;
 use crate::config::Config;
@@ -17,7 +17,7 @@ use crate::dns::listen::{BindError, Listeners};
 use crate::dns::{descriptors, tcp, udp};
 use crate::kube;
 use crate::publisher::Publisher;
-use crate::signals::Signals;
+use crate::signals::{Signal, Signals};
 use crate::thread::{Ended, Threads};
 use crate::zone::Published;
 
@@ -65,21 +65,24 @@ pub fn run(config: Config) -> Result<(), Error> {
     let stop = threads.stop();
     threads.spawn("publisher", move || publisher.run(&events, &stop)).map_err(system("the publisher's thread"))?;
 
-    let ended = threads.ended();
-    let result = select! {
-        recv(signals.received()) -> signal => {
-            let name = signal.map_or("the end of the signal thread", crate::signals::Signal::name);
-            log::info!("stopping upon {name}, after {} s", started.elapsed().as_secs());
-            Ok(())
-        }
-        recv(ended) -> ended => ended.map_or(Ok(()), |ended| Err(Error::ThreadEnded(ended))),
-    };
+    let result = wait(signals.received(), &threads.ended()).map(|signal| {
+        let name = signal.map_or("the end of the signal thread", Signal::name);
+        log::info!("stopping upon {name}, after {} s", started.elapsed().as_secs());
+    });
     source.shutdown();
     threads.stop_and_join();
     if result.is_ok() {
         log::info!("stopped");
     }
     result
+}
+
+/// Waits for a signal, or for a thread that ends although nobody told it to: that is an error.
+fn wait(signals: &Receiver<Signal>, ended: &Receiver<Ended>) -> Result<Option<Signal>, Error> {
+    select! {
+        recv(signals) -> signal => Ok(signal.ok()),
+        recv(ended) -> ended => ended.map_or(Ok(None), |ended| Err(Error::ThreadEnded(ended))),
+    }
 }
 
 /// What the DNS side allows its clients.
@@ -171,5 +174,36 @@ impl fmt::Display for Error {
                 write!(f, "thread {thread} {how}: ending, so that whoever started this daemon starts it again")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::never;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_ends_untold_ends_the_daemon_with_its_name_and_cause() {
+        for (how, message) in [
+            (true, "thread udp-0 panicked: ending, so that whoever started this daemon starts it again"),
+            (
+                false,
+                "thread udp-0 ended without being told to: ending, so that whoever started this daemon starts it again",
+            ),
+        ] {
+            let mut threads = Threads::default();
+            threads.spawn("udp-0", move || assert!(!how, "a panic that this test wants")).unwrap();
+            let error = wait(&never(), &threads.ended()).unwrap_err();
+            assert_eq!(error.to_string(), message);
+            threads.stop_and_join();
+        }
+    }
+
+    #[test]
+    fn a_signal_ends_it_in_order() {
+        let (sender, signals) = bounded(1);
+        sender.send(Signal::Terminate).unwrap();
+        assert_eq!(wait(&signals, &never()).unwrap(), Some(Signal::Terminate));
     }
 }

@@ -12,7 +12,6 @@ pub mod wire;
 
 pub use build::Zone;
 pub use lookup::Lookup;
-pub use names::Name as Owner;
 pub use published::{Published, Reader};
 
 use std::net::IpAddr;
