@@ -86,7 +86,7 @@ impl Responder {
         self.rotation = self.rotation.wrapping_add(1);
         let context = Context {
             transport: Transport::Udp,
-            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            client: Ipv4Addr::LOCALHOST.to_ipv6_mapped(),
             now: 1_800_000_000,
             rotation: self.rotation,
             config: &self.config,

@@ -2,7 +2,7 @@
 
 mod fixture;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn rate_limit(bencher: Bencher<'_, '_>, networks: u32) {
     let mut batch = limits.batch(Duration::from_secs(1));
     bencher.bench_local(|| {
         next = next.wrapping_add(0x0000_0100) % (networks << 8);
-        let client = IpAddr::V4(Ipv4Addr::from_bits(next));
+        let client = Ipv4Addr::from_bits(next).to_ipv6_mapped();
         let context = Context { transport: Transport::Udp, client, now: 0, rotation: 0, config: &config };
         batch.pass(&query, &context, &mut reply, len)
     });

@@ -7,7 +7,7 @@
 mod zone_config;
 mod zones;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ fuzz_target!(|query: &[u8]| {
 fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport) -> Vec<u8> {
     let context = Context {
         transport,
-        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        client: Ipv4Addr::LOCALHOST.to_ipv6_mapped(),
         now: 1_800_000_000,
         rotation: query.len() as u32,
         config: &CONFIG,

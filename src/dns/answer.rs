@@ -1,14 +1,14 @@
 //! The reply to a query: a pure function of the query's bytes, the zone and the [`Context`].
 //!
-//! First it is decided what to say ([`Verdict`]), then that is written. What it says is laid down row by row in
-//! docs/answers.md.
+//! A reply is written from front to back: question, records, OPT; and at last the header, once it is known what it must
+//! tell of the rest ([`Said`]). What is said is laid down row by row in docs/answers.md.
 
 use domain::base::iana::{Class, ExtendedErrorCode, OptRcode, Rtype};
 
 use super::context::{Context, MAX_UDP, Transport};
 use super::edns::OptReply;
 use super::message::{Header, Question};
-use super::query::{Lowercase, Query};
+use super::query::Query;
 use super::reply::Reply;
 use crate::zone::wire::{QUESTION, RRset};
 use crate::zone::{Lookup, Zone};
@@ -20,191 +20,145 @@ const MIN_UDP: usize = 512;
 /// while nothing is loaded. `reply` must have room for [`MAX_UDP`] bytes over UDP and for 65 535 over TCP.
 pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]) -> usize {
     let Some(query) = Query::parse(query) else { return 0 };
-    let verdict = decide(&query, zone, context);
-    write(&query, &verdict, zone, context, reply)
-}
-
-/// What to say.
-#[derive(Debug)]
-struct Verdict<'a> {
-    rcode: OptRcode,
-    authoritative: bool,
-    content: Content<'a>,
-    error: Option<ExtendedErrorCode>,
-}
-
-/// The records of a reply.
-#[derive(Debug)]
-enum Content<'a> {
-    Nothing,
-    /// The addresses of the question name.
-    Addresses(RRset<'a>),
-    /// The SOA in the answer section.
-    Soa,
-    /// The name servers, with their addresses in the additional section.
-    Ns,
-    /// The answer to type ANY (RFC 8482).
-    Hinfo,
-    /// The SOA in the authority section: the name or the type does not exist.
-    Negative,
-    /// A text of class CHAOS.
-    Chaos(&'a str),
-}
-
-impl<'a> Verdict<'a> {
-    /// An answer from the zone.
-    fn answer(content: Content<'a>) -> Self {
-        Self { rcode: OptRcode::NOERROR, authoritative: true, content, error: None }
-    }
-
-    /// A reply without records.
-    fn error(rcode: OptRcode) -> Self {
-        Self { rcode, authoritative: false, content: Content::Nothing, error: None }
-    }
-
-    fn because(self, error: ExtendedErrorCode) -> Self {
-        Self { error: Some(error), ..self }
-    }
-}
-
-/// What is wrong is looked for in this order: opcode, OPT, EDNS version, QDCOUNT, question, class, nothing loaded, name,
-/// type.
-fn decide<'a>(query: &Query<'_>, zone: Option<&'a Zone>, context: &Context<'a>) -> Verdict<'a> {
-    if query.header.flags & Header::OPCODE != 0 {
-        return Verdict::error(OptRcode::NOTIMP);
-    }
-    let has_cookie = query.edns.as_ref().is_some_and(|edns| edns.client_cookie.is_some());
-    match &query.edns {
-        _ if query.malformed => return Verdict::error(OptRcode::FORMERR),
-        Some(edns) if edns.version > 0 => return Verdict::error(OptRcode::BADVERS),
-        _ => {}
-    }
-    let Some(question) = &query.question else {
-        let only_wants_a_cookie = query.header.qdcount == 0 && has_cookie; // RFC 7873, section 5.4
-        return Verdict::error(if only_wants_a_cookie { OptRcode::NOERROR } else { OptRcode::FORMERR });
-    };
-    if question.rtype == Rtype::OPT {
-        return Verdict::error(OptRcode::FORMERR);
-    }
-    let name = Lowercase::new(question.name());
-    match question.class {
-        Class::IN | Class::ANY => match zone {
-            Some(zone) => decide_in_zone(zone, name.as_slice(), question.rtype),
-            None => Verdict::error(OptRcode::SERVFAIL).because(ExtendedErrorCode::NOT_READY),
-        },
-        Class::CH => decide_chaos(name.as_slice(), question, context),
-        _ => Verdict::error(OptRcode::REFUSED),
-    }
-}
-
-fn decide_in_zone<'a>(zone: &'a Zone, name: &[u8], rtype: Rtype) -> Verdict<'a> {
-    let (found, is_apex) = match zone.lookup(name) {
-        Lookup::Found(found) => (found, false),
-        Lookup::Apex(found) => (found, true),
-        Lookup::Missing => return Verdict { rcode: OptRcode::NXDOMAIN, ..Verdict::answer(Content::Negative) },
-        Lookup::Unknown => return Verdict::error(OptRcode::SERVFAIL).because(ExtendedErrorCode::NOT_READY),
-        Lookup::Outside => return Verdict::error(OptRcode::REFUSED).because(ExtendedErrorCode::NOT_AUTHORITATIVE),
-    };
-    match rtype {
-        Rtype::A => Verdict::answer(addresses(found.a())),
-        Rtype::AAAA => Verdict::answer(addresses(found.aaaa())),
-        Rtype::SOA if is_apex => Verdict::answer(Content::Soa),
-        Rtype::NS if is_apex => Verdict::answer(Content::Ns),
-        Rtype::AXFR | Rtype::IXFR => Verdict::error(OptRcode::REFUSED),
-        Rtype::ANY if is_apex || found.has_addresses() => Verdict::answer(Content::Hinfo),
-        _ => Verdict::answer(Content::Negative),
-    }
-}
-
-fn addresses(rrset: RRset<'_>) -> Content<'_> {
-    if rrset.is_empty() { Content::Negative } else { Content::Addresses(rrset) }
-}
-
-/// `id.server.` (RFC 4892) and `version.bind.`.
-fn decide_chaos<'a>(name: &[u8], question: &Question<'_>, context: &Context<'a>) -> Verdict<'a> {
-    let text = match name {
-        b"\x02id\x06server\0" => context.config.server_id.as_deref(),
-        b"\x07version\x04bind\0" => context.config.version_bind.as_deref(),
-        _ => None,
-    };
-    match text {
-        Some(text) if matches!(question.rtype, Rtype::TXT | Rtype::ANY) => Verdict::answer(Content::Chaos(text)),
-        _ => Verdict::error(OptRcode::REFUSED),
-    }
-}
-
-/// Writes header, question, records and OPT.
-fn write(
-    query: &Query<'_>,
-    verdict: &Verdict<'_>,
-    zone: Option<&Zone>,
-    context: &Context<'_>,
-    buffer: &mut [u8],
-) -> usize {
-    let opt = query.edns.as_ref().map(|edns| OptReply::new(edns, verdict.rcode, verdict.error, context));
+    let opt = query.edns.as_ref().map(|edns| OptReply::new(edns, context));
     let limit = match (context.transport, &query.edns) {
         (Transport::Tcp { .. }, _) => usize::from(u16::MAX),
         (Transport::Udp, Some(edns)) => usize::from(edns.size).clamp(MIN_UDP, MAX_UDP),
         (Transport::Udp, None) => MIN_UDP,
     };
-    let mut reply = Reply::behind_header(buffer, limit - opt.as_ref().map_or(0, OptReply::len));
+    let mut reply = Reply::behind_header(reply, limit - opt.as_ref().map_or(0, OptReply::len));
     if let Some(question) = &query.question {
         reply.put(question.wire);
     }
-    let counts = write_records(&mut reply, query, verdict, zone, context.rotation);
+    let said = say(&query, zone, context, &mut reply);
     if let Some(opt) = &opt {
-        opt.write(&mut reply);
+        opt.write(&mut reply, said.rcode, said.error);
     }
-    header(query, verdict, &counts, opt.is_some()).write(reply.written());
+    header(&query, &said, opt.is_some()).write(reply.written());
     reply.len()
 }
 
-/// How many records of each section were written, and whether some had to be left out.
-#[derive(Debug, Default)]
-struct Counts {
-    answer: usize,
-    authority: usize,
-    additional: usize,
+/// What was written, as far as header and OPT record must tell.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    rcode: OptRcode,
+    authoritative: bool,
+    /// Some records had to be left out.
     truncated: bool,
+    /// How many records are in each section; the OPT record is not among the additional ones.
+    answer: u16,
+    authority: u16,
+    additional: u16,
+    error: Option<ExtendedErrorCode>,
 }
 
-impl Counts {
-    fn answers(written: usize, of: usize) -> Self {
-        Self { answer: written, truncated: written < of, ..Self::default() }
+impl Said {
+    /// A reply without records.
+    fn error(rcode: OptRcode) -> Self {
+        Self { rcode, authoritative: false, truncated: false, answer: 0, authority: 0, additional: 0, error: None }
+    }
+
+    /// And why.
+    fn because(self, error: ExtendedErrorCode) -> Self {
+        Self { error: Some(error), ..self }
+    }
+
+    /// An answer of `of` records, as many of which as fit were `written`.
+    fn answer(written: usize, of: usize) -> Self {
+        let error = Self::error(OptRcode::NOERROR);
+        Self { authoritative: true, truncated: written < of, answer: written as u16, ..error }
     }
 }
 
-fn write_records(
-    reply: &mut Reply<'_>,
-    query: &Query<'_>,
-    verdict: &Verdict<'_>,
-    zone: Option<&Zone>,
-    rotation: u32,
-) -> Counts {
-    match (&verdict.content, zone) {
-        (Content::Addresses(rrset), _) => Counts::answers(reply.put_rrset(rrset, rotation), rrset.count()),
-        (Content::Chaos(text), _) => Counts::answers(usize::from(put_chaos_txt(reply, text)), 1),
-        (Content::Nothing, _) | (_, None) => Counts::default(),
-        (Content::Negative, Some(zone)) => {
-            let name_len = query.question.as_ref().map_or(0, |question| question.name().len());
-            let apex_at = QUESTION + name_len.saturating_sub(zone.apex().len()) as u16;
-            let written = reply.put_apex_record(zone.negative_soa(), apex_at);
-            Counts { authority: usize::from(written), truncated: !written, ..Counts::default() }
+/// What is wrong is looked for in this order: opcode, OPT, EDNS version, QDCOUNT, question, class, nothing loaded, name,
+/// type.
+fn say(query: &Query<'_>, zone: Option<&Zone>, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
+    if query.header.flags & Header::OPCODE != 0 {
+        return Said::error(OptRcode::NOTIMP);
+    }
+    match &query.edns {
+        _ if query.malformed => return Said::error(OptRcode::FORMERR),
+        Some(edns) if edns.version > 0 => return Said::error(OptRcode::BADVERS),
+        _ => {}
+    }
+    let Some(question) = &query.question else {
+        let has_cookie = query.edns.as_ref().is_some_and(|edns| edns.client_cookie.is_some());
+        let only_wants_a_cookie = query.header.qdcount == 0 && has_cookie; // RFC 7873, section 5.4
+        return Said::error(if only_wants_a_cookie { OptRcode::NOERROR } else { OptRcode::FORMERR });
+    };
+    if question.rtype == Rtype::OPT {
+        return Said::error(OptRcode::FORMERR);
+    }
+    match question.class {
+        Class::IN | Class::ANY => match zone {
+            Some(zone) => say_of_zone(zone, question, context.rotation, reply),
+            None => Said::error(OptRcode::SERVFAIL).because(ExtendedErrorCode::NOT_READY),
+        },
+        Class::CH => say_of_server(question, context, reply),
+        _ => Said::error(OptRcode::REFUSED),
+    }
+}
+
+#[inline(always)]
+fn say_of_zone(zone: &Zone, question: &Question<'_>, rotation: u32, reply: &mut Reply<'_>) -> Said {
+    let (found, is_apex) = match zone.lookup(question.name()) {
+        Lookup::Found(found) => (found, false),
+        Lookup::Apex(found) => (found, true),
+        Lookup::Missing => return say_no(OptRcode::NXDOMAIN, zone, question, reply),
+        Lookup::Unknown => return Said::error(OptRcode::SERVFAIL).because(ExtendedErrorCode::NOT_READY),
+        Lookup::Outside => return Said::error(OptRcode::REFUSED).because(ExtendedErrorCode::NOT_AUTHORITATIVE),
+    };
+    match question.rtype {
+        Rtype::A if !found.a().is_empty() => say_addresses(found.a(), rotation, reply),
+        Rtype::AAAA if !found.aaaa().is_empty() => say_addresses(found.aaaa(), rotation, reply),
+        Rtype::SOA if is_apex => Said::answer(usize::from(reply.put_apex_record(zone.soa(), QUESTION)), 1),
+        Rtype::NS if is_apex => say_servers(zone, rotation, reply),
+        Rtype::AXFR | Rtype::IXFR => Said::error(OptRcode::REFUSED),
+        // RFC 8482.
+        Rtype::ANY if is_apex || found.has_addresses() => Said::answer(usize::from(reply.put_record(zone.hinfo())), 1),
+        _ => say_no(OptRcode::NOERROR, zone, question, reply),
+    }
+}
+
+#[inline]
+fn say_addresses<const LEN: usize>(rrset: RRset<'_, LEN>, rotation: u32, reply: &mut Reply<'_>) -> Said {
+    Said::answer(reply.put_rrset(rrset, rotation), rrset.count())
+}
+
+/// The name or the type does not exist: the SOA in the authority section.
+#[inline]
+fn say_no(rcode: OptRcode, zone: &Zone, question: &Question<'_>, reply: &mut Reply<'_>) -> Said {
+    let apex_at = QUESTION + question.name().len().saturating_sub(zone.apex().len()) as u16;
+    let written = reply.put_apex_record(zone.negative_soa(), apex_at);
+    Said { rcode, authority: u16::from(written), truncated: !written, ..Said::answer(0, 0) }
+}
+
+/// The name servers, with their addresses in the additional section.
+fn say_servers(zone: &Zone, rotation: u32, reply: &mut Reply<'_>) -> Said {
+    let servers = zone.ns();
+    let first = (rotation as usize).checked_rem(servers.len()).unwrap_or(0);
+    let rotated = servers.iter().cycle().skip(first).take(servers.len());
+    let written = rotated.take_while(|record| reply.put_apex_record(record, QUESTION)).count();
+    let mut said = Said::answer(written, servers.len());
+    if !said.truncated {
+        // What does not fit is dropped without TC (RFC 2181, section 9).
+        said.additional = zone.glue().iter().filter(|glue| reply.put_apex_record(glue, QUESTION)).count() as u16;
+    }
+    said
+}
+
+/// `id.server.` (RFC 4892) and `version.bind.`.
+fn say_of_server(question: &Question<'_>, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
+    let texts = [
+        (&b"\x02id\x06server\0"[..], context.config.server_id.as_deref()),
+        (b"\x07version\x04bind\0", context.config.version_bind.as_deref()),
+    ];
+    let text = texts.iter().find(|(name, _)| question.name().eq_ignore_ascii_case(name)).and_then(|(_, text)| *text);
+    match text {
+        Some(text) if matches!(question.rtype, Rtype::TXT | Rtype::ANY) => {
+            Said::answer(usize::from(put_chaos_txt(reply, text)), 1)
         }
-        (Content::Soa, Some(zone)) => Counts::answers(usize::from(reply.put_apex_record(zone.soa(), QUESTION)), 1),
-        (Content::Hinfo, Some(zone)) => Counts::answers(usize::from(reply.put_record(zone.hinfo())), 1),
-        (Content::Ns, Some(zone)) => {
-            let servers = zone.ns();
-            let first = (rotation as usize).checked_rem(servers.len()).unwrap_or(0);
-            let rotated = servers.iter().cycle().skip(first).take(servers.len());
-            let written = rotated.take_while(|record| reply.put_apex_record(record, QUESTION)).count();
-            let mut counts = Counts::answers(written, servers.len());
-            if !counts.truncated {
-                // What does not fit is dropped without TC (RFC 2181, section 9).
-                counts.additional = zone.glue().iter().filter(|glue| reply.put_apex_record(glue, QUESTION)).count();
-            }
-            counts
-        }
+        _ => Said::error(OptRcode::REFUSED),
     }
 }
 
@@ -224,17 +178,17 @@ fn put_chaos_txt(reply: &mut Reply<'_>, text: &str) -> bool {
     fits
 }
 
-fn header(query: &Query<'_>, verdict: &Verdict<'_>, counts: &Counts, has_opt: bool) -> Header {
+fn header(query: &Query<'_>, said: &Said, has_opt: bool) -> Header {
     let copied = query.header.flags & (Header::OPCODE | Header::RD | Header::CD);
-    let authoritative = if verdict.authoritative { Header::AA } else { 0 };
-    let truncated = if counts.truncated { Header::TC } else { 0 };
+    let authoritative = if said.authoritative { Header::AA } else { 0 };
+    let truncated = if said.truncated { Header::TC } else { 0 };
     Header {
         id: query.header.id,
-        flags: Header::QR | copied | authoritative | truncated | u16::from(verdict.rcode.rcode().to_int()),
+        flags: Header::QR | copied | authoritative | truncated | u16::from(said.rcode.rcode().to_int()),
         qdcount: u16::from(query.question.is_some()),
-        ancount: counts.answer as u16,
-        nscount: counts.authority as u16,
-        arcount: counts.additional as u16 + u16::from(has_opt),
+        ancount: said.answer,
+        nscount: said.authority,
+        arcount: said.additional + u16::from(has_opt),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a reply depends on besides the query and the zone: what the transport knows, and what the operator says.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// What the operator says about answering.
@@ -40,14 +40,23 @@ pub enum Transport {
 pub struct Context<'a> {
     /// How the query came.
     pub transport: Transport,
-    /// Who asks.
-    pub client: IpAddr,
+    /// Who asks; an IPv4 address as IPv4-mapped. Seldom looked at, and an `IpAddr` is put together from single bytes,
+    /// which costs more than looking a name up.
+    pub client: Ipv6Addr,
     /// The time, in seconds since 1970 modulo 2^32, for cookies.
     pub now: u32,
     /// Where RRsets start; moves on by one from reply to reply.
     pub rotation: u32,
     /// What the operator says.
     pub config: &'a AnswerConfig,
+}
+
+/// An address as a dual-stack socket shows it: IPv4 as IPv4-mapped.
+pub fn mapped(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    }
 }
 
 /// The largest reply over UDP, and what our OPT record announces: it passes every path without fragments.

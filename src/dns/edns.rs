@@ -16,6 +16,9 @@ const OPT: usize = 11;
 /// The length of a cookie option in a reply: code, length, client cookie, and a server cookie of RFC 9018.
 const COOKIE: usize = 4 + 8 + 16;
 
+/// The length of an extended error in a reply: code, length and INFO-CODE.
+const EXTENDED_ERROR: usize = 4 + 2;
+
 /// Up to which age in seconds a server cookie is believed (RFC 9018, section 4.3).
 const COOKIE_AGE: i32 = 3600;
 
@@ -24,7 +27,7 @@ const COOKIE_AHEAD: i32 = 300;
 
 /// What the OPT record of a query says. Options that this server does not know (Client Subnet among them) are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edns {
+pub struct Edns<'q> {
     /// The largest reply over UDP that the client takes.
     pub size: u16,
     /// The version; this server knows 0.
@@ -32,18 +35,19 @@ pub struct Edns {
     /// DNSSEC OK: echoed, without other effect.
     pub dnssec_ok: bool,
     /// The client's half of the COOKIE option (RFC 7873), well-formed.
-    pub client_cookie: Option<[u8; 8]>,
+    pub client_cookie: Option<&'q [u8; 8]>,
     /// The server's half, if it is as long as one of RFC 9018; it may be anybody's.
-    pub server_cookie: Option<[u8; 16]>,
+    pub server_cookie: Option<&'q [u8; 16]>,
     /// Asks for NSID (RFC 5001).
     pub nsid: bool,
     /// Asks for the TCP idle time (RFC 7828).
     pub keepalive: bool,
 }
 
-impl Edns {
+impl<'q> Edns<'q> {
     /// Parses an OPT record, and says whether all of it is well-formed.
-    pub fn parse(record: &Record<'_>) -> (Self, bool) {
+    #[inline(always)]
+    pub fn parse(record: &Record<'q>) -> (Self, bool) {
         let [size_high, size_low, _, version, flags, _] = record.class_and_ttl;
         let mut edns = Self {
             size: u16::from_be_bytes([size_high, size_low]),
@@ -58,7 +62,8 @@ impl Edns {
         (edns, well_formed)
     }
 
-    fn parse_options(&mut self, mut rdata: &[u8]) -> Option<()> {
+    #[inline(always)]
+    fn parse_options(&mut self, mut rdata: &'q [u8]) -> Option<()> {
         while !rdata.is_empty() {
             let ([c0, c1, l0, l1], rest) = rdata.split_first_chunk::<4>()?;
             let (option, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([*l0, *l1])))?;
@@ -68,7 +73,7 @@ impl Edns {
                     if !matches!(option.len(), 8 | 16..=40) {
                         return None;
                     }
-                    self.client_cookie = option.first_chunk().copied();
+                    self.client_cookie = option.first_chunk();
                     self.server_cookie = option.get(8..).and_then(|server| server.try_into().ok());
                 }
                 OptionCode::NSID => self.nsid = true,
@@ -84,11 +89,12 @@ impl Edns {
     /// short time ago. Whoever has it has received a reply at its address.
     pub fn proves_address(&self, context: &Context<'_>) -> bool {
         let Some((client, server)) = self.client_cookie.zip(self.server_cookie) else { return false };
-        let Some(server) = ServerCookie::from_octets(&server).try_to_standard() else { return false };
+        let Some(server) = ServerCookie::from_octets(server).try_to_standard() else { return false };
         let age = context.now.wrapping_sub(server.timestamp().into_int()) as i32;
-        let client = ClientCookie::from_octets(client);
+        let client = ClientCookie::from_octets(*client);
+        let address = context.client.to_canonical();
         (-COOKIE_AHEAD..=COOKIE_AGE).contains(&age)
-            && context.config.cookie_secrets.iter().any(|secret| server.check_hash(client, context.client, secret))
+            && context.config.cookie_secrets.iter().any(|secret| server.check_hash(client, address, secret))
     }
 }
 
@@ -96,23 +102,21 @@ impl Edns {
 #[derive(Debug)]
 pub struct OptReply<'a> {
     dnssec_ok: bool,
-    rcode: OptRcode,
-    error: Option<ExtendedErrorCode>,
-    cookie: Option<([u8; 8], ServerCookie)>,
+    cookie: Option<(&'a [u8; 8], ServerCookie)>,
     nsid: Option<&'a [u8]>,
     /// In units of 100 ms.
     keepalive: Option<u16>,
 }
 
 impl<'a> OptReply<'a> {
-    /// What to say to a query with EDNS: only what it asked for, and the extended error (RFC 8914).
-    pub fn new(query: &Edns, rcode: OptRcode, error: Option<ExtendedErrorCode>, context: &Context<'a>) -> Self {
+    /// What to say to a query with EDNS: only what it asked for.
+    pub fn new(query: &Edns<'a>, context: &Context<'a>) -> Self {
         let cookie = query.client_cookie.zip(context.config.cookie_secrets.first());
         Self {
             dnssec_ok: query.dnssec_ok,
-            rcode,
-            error,
-            cookie: cookie.map(|(client, secret)| (client, server_cookie(client, context.client, context.now, secret))),
+            cookie: cookie.map(|(client, secret)| {
+                (client, server_cookie(*client, context.client.to_canonical(), context.now, secret))
+            }),
             nsid: context.config.server_id.as_deref().map(str::as_bytes).filter(|_| query.nsid),
             keepalive: match context.transport {
                 Transport::Tcp { idle } if query.keepalive => {
@@ -123,42 +127,30 @@ impl<'a> OptReply<'a> {
         }
     }
 
-    /// The record's length in octets.
+    /// The record's length in octets, without an extended error: a reply with one has no records that need the room.
     pub fn len(&self) -> usize {
         OPT + self.options_len()
     }
 
     fn options_len(&self) -> usize {
-        self.error.map_or(0, |_| 6)
-            + self.cookie.as_ref().map_or(0, |_| COOKIE)
+        self.cookie.as_ref().map_or(0, |_| COOKIE)
             + self.nsid.map_or(0, |id| 4 + id.len())
             + self.keepalive.map_or(0, |_| 6)
     }
 
-    /// Appends the record.
-    pub fn write(&self, reply: &mut Reply<'_>) {
+    /// Appends the record, with the reply's RCODE and the extended error (RFC 8914) if there is one.
+    pub fn write(&self, reply: &mut Reply<'_>, rcode: OptRcode, error: Option<ExtendedErrorCode>) {
         let [type_high, type_low] = Rtype::OPT.to_int().to_be_bytes();
         let [size_high, size_low] = (MAX_UDP as u16).to_be_bytes();
         let flags = u8::from(self.dnssec_ok) << 7;
-        let [length_high, length_low] = (self.options_len() as u16).to_be_bytes();
-        reply.put(&[
-            0,
-            type_high,
-            type_low,
-            size_high,
-            size_low,
-            self.rcode.ext(),
-            0,
-            flags,
-            0,
-            length_high,
-            length_low,
-        ]);
-        if let Some(error) = self.error {
+        let length = self.options_len() + error.map_or(0, |_| EXTENDED_ERROR);
+        let [length_high, length_low] = (length as u16).to_be_bytes();
+        reply.put(&[0, type_high, type_low, size_high, size_low, rcode.ext(), 0, flags, 0, length_high, length_low]);
+        if let Some(error) = error {
             put_option(reply, OptionCode::EXTENDED_ERROR, &error.to_int().to_be_bytes(), &[]);
         }
         if let Some((client, server)) = &self.cookie {
-            put_option(reply, OptionCode::COOKIE, client, server.as_ref());
+            put_option(reply, OptionCode::COOKIE, *client, server.as_ref());
         }
         if let Some(id) = self.nsid {
             put_option(reply, OptionCode::NSID, id, &[]);

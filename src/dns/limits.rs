@@ -127,7 +127,7 @@ impl BatchLimits<'_> {
     /// What is left of the first `len` bytes of `reply`, the reply to `query`: its new length, 0 if it is not to be sent.
     #[inline]
     pub fn pass(&mut self, query: &[u8], context: &Context<'_>, reply: &mut [u8], len: usize) -> usize {
-        let client = context.client;
+        let client = context.client.to_canonical();
         if len == 0 || self.limits.exempt.contain(client) || proves_its_address(query, context) {
             return len;
         }

@@ -11,7 +11,8 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{NonNull, null_mut};
 
@@ -46,7 +47,7 @@ struct Message {
 
 const _: () = assert!(size_of::<Message>() == size_of::<libc::mmsghdr>());
 
-/// The client's address. Both begin with the family.
+/// The client's address. Both begin with family and port.
 #[repr(C)]
 #[derive(Clone, Copy)]
 union Address {
@@ -71,25 +72,28 @@ union Destination {
     v6: libc::in6_pktinfo,
 }
 
-/// Everything of one datagram. What is touched for a usual one lies together; and slots are an odd number of cache
-/// lines apart: at a distance of a power of two all of them would compete for the same few lines of the cache.
+/// Everything of one datagram and its reply but the header. What is touched for each lies together, each part from the
+/// start of a cache line; and slots are no power of two apart, or all of them would compete for the same few lines.
 #[repr(C, align(64))]
 struct Slot {
-    reply: [u8; MAX_UDP],
+    query_part: iovec,
+    reply_part: iovec,
     address: Address,
-    control: Control,
-    query: [u8; MAX_QUERY],
+    control: Line<Control>,
+    query: Line<[u8; MAX_QUERY]>,
+    reply: Line<[u8; MAX_UDP]>,
 }
 
-const _: () = assert!((size_of::<Slot>() / 64) % 2 == 1);
+/// Something at the start of a cache line.
+#[repr(C, align(64))]
+struct Line<T>(T);
+
+const _: () = assert!(!(size_of::<Slot>() / 64).is_multiple_of(4));
 
 /// All memory of a batch. Zeroes are a valid value of each field.
 #[repr(C)]
 struct Memory {
-    incoming: [Message; BATCH],
-    outgoing: [Message; BATCH],
-    incoming_parts: [iovec; BATCH],
-    outgoing_parts: [iovec; BATCH],
+    messages: [Message; BATCH],
     slots: [Slot; BATCH],
 }
 
@@ -104,14 +108,13 @@ pub struct Batch {
 }
 
 /// A received datagram.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Datagram<'a> {
     /// Its content, or the first [`MAX_QUERY`] bytes of it.
     pub query: &'a [u8],
-    /// Who sent it; an IPv4-mapped address as IPv4.
-    pub client: IpAddr,
     /// Whether it was longer than [`MAX_QUERY`].
     pub truncated: bool,
+    from: &'a Address,
 }
 
 /// Whether to wait for the first datagram. The others are taken only if they are there already.
@@ -144,23 +147,17 @@ impl Default for Batch {
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
         let batch = Self { memory, received: 0, replies: 0 };
         for index in 0..BATCH {
-            let (incoming, incoming_part) = (batch.incoming(index), batch.incoming_part(index));
-            let (outgoing, outgoing_part) = (batch.outgoing(index), batch.outgoing_part(index));
-            let slot = batch.slot(index);
+            let (message, slot) = (batch.message(index), batch.slot(index));
             // SAFETY: all of them point to distinct fields of the allocation, which zeroes have initialised.
             unsafe {
-                *incoming_part = iovec { iov_base: (&raw mut (*slot).query).cast(), iov_len: MAX_QUERY };
-                let header = &raw mut (*incoming).header;
+                (*slot).query_part = iovec { iov_base: (&raw mut (*slot).query).cast(), iov_len: MAX_QUERY };
+                (*slot).reply_part = iovec { iov_base: (&raw mut (*slot).reply).cast(), iov_len: 0 };
+                let header = &raw mut (*message).header;
                 (*header).name = &raw mut (*slot).address;
-                (*header).name_len = ADDRESS_LEN;
-                (*header).parts = incoming_part;
                 (*header).parts_len = 1;
-                (*header).control = &raw mut (*slot).control;
-                (*header).control_len = size_of::<Control>();
-                let header = &raw mut (*outgoing).header;
-                (*header).parts = outgoing_part;
-                (*header).parts_len = 1;
+                (*header).control = &raw mut (*slot).control.0;
             }
+            batch.prepare(index);
         }
         batch
     }
@@ -176,18 +173,25 @@ impl Drop for Batch {
 const ADDRESS_LEN: c_int = size_of::<Address>() as c_int;
 
 impl Batch {
+    /// Makes a message ready to be received.
+    fn prepare(&self, index: usize) {
+        let (message, slot) = (self.message(index), self.slot(index));
+        // SAFETY: both are within the allocation, and so is what they are made to point to.
+        unsafe {
+            let header = &raw mut (*message).header;
+            (*header).name_len = ADDRESS_LEN;
+            (*header).parts = &raw mut (*slot).query_part;
+            (*header).control_len = size_of::<Control>();
+        }
+    }
+
     /// Receives up to [`BATCH`] datagrams and forgets the previous ones.
     ///
     /// # Errors
     /// Those of `recvmmsg`; `WouldBlock` when nothing came.
     pub fn receive(&mut self, socket: BorrowedFd<'_>, wait: Wait) -> io::Result<usize> {
         for index in 0..self.received {
-            let incoming = self.incoming(index);
-            // SAFETY: `index` is below BATCH. The kernel has set both to what the previous datagrams had.
-            unsafe {
-                (*incoming).header.name_len = ADDRESS_LEN;
-                (*incoming).header.control_len = size_of::<Control>();
-            }
+            self.prepare(index);
         }
         (self.received, self.replies) = (0, 0);
         let flags = match wait {
@@ -198,43 +202,38 @@ impl Batch {
         // SAFETY: BATCH headers, each of which points to memory of the length that it states, all owned by `self`.
         let result = unsafe {
             let no_timeout: *mut libc::timespec = null_mut();
-            libc::syscall(libc::SYS_recvmmsg, fd, self.incoming(0), count, c_long::from(flags), no_timeout)
+            libc::syscall(libc::SYS_recvmmsg, fd, self.message(0), count, c_long::from(flags), no_timeout)
         };
         self.received = usize::try_from(result).map_err(|_| io::Error::last_os_error())?.min(BATCH);
         Ok(self.received)
     }
 
     /// Hands each datagram to `answer`, which writes the reply and returns its length, or 0 for none.
+    #[inline]
     pub fn answer(&mut self, mut answer: impl FnMut(Datagram<'_>, &mut [u8; MAX_UDP]) -> usize) {
         self.replies = 0;
         for index in 0..self.received {
-            let (slot, incoming) = (self.slot(index), self.incoming(index));
+            let (slot, message) = (self.slot(index), self.message(index));
             // SAFETY: `index` is below BATCH; the kernel has filled the slot up to the lengths in the header, and what
             // it left alone is initialised. The references are to distinct fields and end with this round.
             let len = unsafe {
+                let query = (&raw const (*slot).query.0).cast();
+                let query = std::slice::from_raw_parts(query, ((*message).len as usize).min(MAX_QUERY));
+                let truncated = (*message).header.flags & libc::MSG_TRUNC as c_uint != 0;
+                let datagram = Datagram { query, truncated, from: &(*slot).address };
                 // A reply to port 0 cannot be sent, and only somebody who forges the sender asks from there.
-                let Some(client) = client(&(*slot).address) else { continue };
-                let query = std::slice::from_raw_parts(
-                    (&raw const (*slot).query).cast::<u8>(),
-                    ((*incoming).len as usize).min(MAX_QUERY),
-                );
-                let truncated = (*incoming).header.flags & libc::MSG_TRUNC as c_uint != 0;
-                answer(Datagram { query, client, truncated }, &mut (*slot).reply)
+                if datagram.port() == 0 { 0 } else { answer(datagram, &mut (*slot).reply.0) }
             };
-            if len == 0 {
-                continue;
-            }
-            let (outgoing, part) = (self.outgoing(self.replies), self.outgoing_part(self.replies));
-            // SAFETY: there are never more replies than datagrams; what is pointed to belongs to the same slot.
+            // SAFETY: as above; the header already points to address and control message of the same slot.
             unsafe {
-                *part = iovec { iov_base: (&raw mut (*slot).reply).cast(), iov_len: len.min(MAX_UDP) };
-                let header = &raw mut (*outgoing).header;
-                (*header).name = &raw mut (*slot).address;
-                (*header).name_len = (*incoming).header.name_len;
-                (*header).control = &raw mut (*slot).control;
-                (*header).control_len = turn_round(&mut (*slot).control, (*incoming).header.control_len);
+                (*slot).reply_part.iov_len = len.min(MAX_UDP);
+                let header = &raw mut (*message).header;
+                (*header).parts = &raw mut (*slot).reply_part;
+                if (*header).control_len > 0 {
+                    (*header).control_len = turn_round(&mut (*slot).control.0, (*header).control_len);
+                }
             }
-            self.replies += 1;
+            self.replies += usize::from(len > 0);
         }
     }
 
@@ -248,13 +247,19 @@ impl Batch {
     pub fn send(&mut self, socket: BorrowedFd<'_>) -> Sent {
         let mut outcome = Sent::default();
         let mut next = 0;
-        while next < self.replies {
+        while self.replies > 0 {
+            let run = self.run(next);
+            if run.is_empty() {
+                break;
+            }
+            next = run.start;
             let (fd, flags) = (c_long::from(socket.as_raw_fd()), c_long::from(libc::MSG_DONTWAIT));
-            let count = (self.replies - next) as c_long;
+            let count = run.len() as c_long;
             // SAFETY: `count` headers from `next` on are set, and point to memory owned by `self`.
-            let result = unsafe { libc::syscall(libc::SYS_sendmmsg, fd, self.outgoing(next), count, flags) };
+            let result = unsafe { libc::syscall(libc::SYS_sendmmsg, fd, self.message(next), count, flags) };
             if let Ok(sent) = usize::try_from(result) {
                 outcome.sent += sent;
+                self.replies = self.replies.saturating_sub(sent);
                 next += sent;
                 continue;
             }
@@ -263,42 +268,33 @@ impl Batch {
             match error.raw_os_error() {
                 Some(libc::EINTR) => continue,
                 Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => {
-                    outcome.dropped = self.replies - next;
-                    next = self.replies;
+                    outcome.dropped = self.replies;
+                    self.replies = 0;
                 }
                 _ => {
                     outcome.failed += 1;
+                    self.replies -= 1;
                     next += 1;
                 }
             }
             outcome.error = Some(error);
         }
-        self.replies = 0;
         outcome
     }
 
-    fn incoming(&self, index: usize) -> *mut Message {
-        debug_assert!(index < BATCH);
+    /// The next replies, from `index` on, that have no datagram without a reply between them.
+    fn run(&self, index: usize) -> Range<usize> {
         // SAFETY: within the allocation.
-        unsafe { (&raw mut (*self.memory.as_ptr()).incoming).cast::<Message>().add(index) }
+        let replies = |index: &usize| unsafe { (*self.slot(*index)).reply_part.iov_len > 0 };
+        let start = (index..self.received).find(replies).unwrap_or(self.received);
+        let end = (start..self.received).find(|index| !replies(index)).unwrap_or(self.received);
+        start..end
     }
 
-    fn outgoing(&self, index: usize) -> *mut Message {
+    fn message(&self, index: usize) -> *mut Message {
         debug_assert!(index < BATCH);
         // SAFETY: within the allocation.
-        unsafe { (&raw mut (*self.memory.as_ptr()).outgoing).cast::<Message>().add(index) }
-    }
-
-    fn incoming_part(&self, index: usize) -> *mut iovec {
-        debug_assert!(index < BATCH);
-        // SAFETY: within the allocation.
-        unsafe { (&raw mut (*self.memory.as_ptr()).incoming_parts).cast::<iovec>().add(index) }
-    }
-
-    fn outgoing_part(&self, index: usize) -> *mut iovec {
-        debug_assert!(index < BATCH);
-        // SAFETY: within the allocation.
-        unsafe { (&raw mut (*self.memory.as_ptr()).outgoing_parts).cast::<iovec>().add(index) }
+        unsafe { (&raw mut (*self.memory.as_ptr()).messages).cast::<Message>().add(index) }
     }
 
     fn slot(&self, index: usize) -> *mut Slot {
@@ -308,19 +304,24 @@ impl Batch {
     }
 }
 
-/// The client's address, unless its port is 0.
-fn client(address: &Address) -> Option<IpAddr> {
-    // SAFETY: both begin with the family, which says which of them it is; all bytes are initialised.
-    unsafe {
-        match c_int::from(address.v4.sin_family) {
-            libc::AF_INET if address.v4.sin_port != 0 => {
-                Some(IpAddr::V4(Ipv4Addr::from(address.v4.sin_addr.s_addr.to_ne_bytes())))
+impl Datagram<'_> {
+    /// Who sent it; an IPv4 address as IPv4-mapped.
+    #[inline]
+    pub fn client(&self) -> Ipv6Addr {
+        // SAFETY: both begin with the family, which says which of them it is; all bytes are initialised.
+        unsafe {
+            match c_int::from(self.from.v4.sin_family) {
+                libc::AF_INET6 => Ipv6Addr::from_bits(u128::from_be_bytes(self.from.v6.sin6_addr.s6_addr)),
+                _ => Ipv6Addr::from_bits(0xFFFF << 32 | u128::from(u32::from_be(self.from.v4.sin_addr.s_addr))),
             }
-            libc::AF_INET6 if address.v6.sin6_port != 0 => {
-                Some(IpAddr::V6(Ipv6Addr::from(address.v6.sin6_addr.s6_addr)).to_canonical())
-            }
-            _ => None,
         }
+    }
+
+    /// The port that it came from; 0 if it came from nowhere.
+    #[inline]
+    fn port(&self) -> u16 {
+        // SAFETY: the port is in the same place in both.
+        u16::from_be(unsafe { self.from.v4.sin_port })
     }
 }
 
@@ -330,9 +331,6 @@ fn client(address: &Address) -> Option<IpAddr> {
 /// query that came to an address of another interface could not be delivered. Link-local addresses mean nothing
 /// without it. A query to a broadcast or multicast address gets no reply, since the kernel refuses such a source.
 fn turn_round(control: &mut Control, len: usize) -> usize {
-    if len == 0 {
-        return 0;
-    }
     match (control.level, control.kind) {
         (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
             control.destination.v4.ipi_ifindex = 0;

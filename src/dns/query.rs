@@ -5,7 +5,7 @@
 use domain::base::iana::Rtype;
 
 use super::edns::Edns;
-use super::message::{Header, MAX_NAME, Question, Record, question};
+use super::message::{Header, Question, Record, question};
 
 /// A message that may be answered.
 #[derive(Debug)]
@@ -15,80 +15,83 @@ pub struct Query<'q> {
     /// The question, if it is well-formed and the only one.
     pub question: Option<Question<'q>>,
     /// The OPT record, the first if there are several.
-    pub edns: Option<Edns>,
+    pub edns: Option<Edns<'q>>,
     /// Something is malformed.
     pub malformed: bool,
 }
 
-/// A name in lower case, on the stack.
-#[derive(Debug)]
-pub struct Lowercase {
-    bytes: [u8; MAX_NAME],
-    len: usize,
-}
-
-impl Lowercase {
-    /// Lower-cases a name in wire format (RFC 4343). Lengths of labels are below 64 and so no letters.
-    pub fn new(name: &[u8]) -> Self {
-        let mut bytes = [0; MAX_NAME];
-        let len = name.len().min(MAX_NAME);
-        if let (Some(target), Some(name)) = (bytes.get_mut(..len), name.get(..len)) {
-            target.copy_from_slice(name);
-            target.make_ascii_lowercase();
-        }
-        Self { bytes, len }
-    }
-
-    /// The name.
-    pub fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
 impl<'q> Query<'q> {
     /// Parses a message. `None` if it must not be answered at all: it is shorter than a header, or is a response itself.
+    ///
+    /// Inlined, since a query that is handed over in memory is written in pieces and read in blocks, which stalls.
+    #[inline(always)]
     pub fn parse(message: &'q [u8]) -> Option<Self> {
         let header = Header::parse(message).filter(|header| header.flags & Header::QR == 0)?;
-        let mut query = Self { header, question: None, edns: None, malformed: true };
-        if query.parse_sections(message).is_some() {
-            query.malformed = false;
-        }
-        if header.qdcount != 1 {
-            query.question = None;
-        }
+        let mut query = Self { header, question: None, edns: None, malformed: false };
+        query.malformed = query.parse_sections(message).is_none();
         Some(query)
     }
 
     /// Walks over all records. `None` where something is malformed: then nothing behind it can be found.
+    #[inline(always)]
     fn parse_sections(&mut self, message: &'q [u8]) -> Option<()> {
         let Header { qdcount, ancount, nscount, arcount, .. } = self.header;
         let mut at = Header::LEN;
-        for _ in 0..qdcount {
+        if qdcount == 1 {
             let question = question(message, at)?;
             at += question.wire.len();
             self.question = Some(question);
+        } else {
+            at = skip_questions(message, at, qdcount)?;
         }
-        for _ in 0..u32::from(ancount) + u32::from(nscount) {
-            let record = Record::parse(message, at)?;
-            if record.rtype == Rtype::OPT {
-                return None;
-            }
-            at = record.end;
+        if ancount | nscount > 0 {
+            at = skip_records(message, at, u32::from(ancount) + u32::from(nscount))?;
         }
-        for _ in 0..arcount {
-            let record = Record::parse(message, at)?;
-            at = record.end;
-            if record.rtype == Rtype::OPT {
-                if self.edns.is_some() {
-                    return None;
-                }
-                let (edns, well_formed) = Edns::parse(&record);
-                self.edns = Some(edns);
-                if !well_formed {
-                    return None;
-                }
-            }
+        if arcount > 0 {
+            let (edns, end) = parse_additional(message, at, arcount);
+            self.edns = edns;
+            at = end?;
         }
         (at == message.len()).then_some(())
     }
+}
+
+/// The OPT record among the additional ones, the first if there are several, and where they end, if all is well-formed.
+#[inline(always)]
+fn parse_additional(message: &[u8], mut at: usize, count: u16) -> (Option<Edns<'_>>, Option<usize>) {
+    let mut first = None;
+    for _ in 0..count {
+        let Some(record) = Record::parse(message, at) else { return (first, None) };
+        at = record.end;
+        if record.rtype == Rtype::OPT {
+            if first.is_some() {
+                return (first, None);
+            }
+            let (edns, well_formed) = Edns::parse(&record);
+            first = Some(edns);
+            if !well_formed {
+                return (first, None);
+            }
+        }
+    }
+    (first, Some(at))
+}
+
+fn skip_questions(message: &[u8], mut at: usize, count: u16) -> Option<usize> {
+    for _ in 0..count {
+        at += question(message, at)?.wire.len();
+    }
+    Some(at)
+}
+
+/// Walks over records of the answer and authority sections, among which there is no OPT.
+fn skip_records(message: &[u8], mut at: usize, count: u32) -> Option<usize> {
+    for _ in 0..count {
+        let record = Record::parse(message, at)?;
+        if record.rtype == Rtype::OPT {
+            return None;
+        }
+        at = record.end;
+    }
+    Some(at)
 }

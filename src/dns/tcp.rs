@@ -15,7 +15,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use self::connection::{Connection, Next, Scratch};
 use super::clock;
-use super::context::{AnswerConfig, Context, Transport};
+use super::context::{AnswerConfig, Context, Transport, mapped};
 use super::counters::TcpCounters;
 use super::listen::TCP_KERNEL_MEMORY;
 use super::trouble::{PAUSE, Trouble};
@@ -185,8 +185,8 @@ where
         let address = client.connection.client;
         let next = client.connection.advance(&mut self.scratch, now, &mut |query: &[u8], reply: &mut [u8]| {
             self.rotation = self.rotation.wrapping_add(1);
-            let context =
-                Context { transport, client: address, now: seconds, rotation: self.rotation, config: &self.config };
+            let (client, rotation) = (mapped(address), self.rotation);
+            let context = Context { transport, client, now: seconds, rotation, config: &self.config };
             let len = (self.answer)(query, zone, &context, reply);
             received += 1;
             replied += usize::from(len > 0);

@@ -180,7 +180,7 @@ where
             self.rotation = self.rotation.wrapping_add(1);
             let context = Context {
                 transport: Transport::Udp,
-                client: datagram.client,
+                client: datagram.client(),
                 now,
                 rotation: self.rotation,
                 config: &self.config,

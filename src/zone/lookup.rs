@@ -1,6 +1,7 @@
 //! What the zone knows of a name.
 
 use super::build::Zone;
+use super::fold;
 use super::names::Name;
 
 /// What the zone knows of a name.
@@ -19,7 +20,8 @@ pub enum Lookup<'z> {
 }
 
 impl Zone {
-    /// Looks up a name in wire format and lower case.
+    /// Looks up a name in wire format, in any case.
+    #[inline]
     pub fn lookup(&self, name: &[u8]) -> Lookup<'_> {
         match self.names.get(name) {
             Some(found) if name.len() == self.apex().len() => Lookup::Apex(found),
@@ -42,7 +44,8 @@ pub(super) fn labels_below<'n>(name: &'n [u8], apex: &[u8]) -> Option<&'n [u8]> 
     while start < labels {
         start += 1 + usize::from(*name.get(start)?);
     }
-    (start == labels && name.ends_with(apex)).then(|| name.get(..labels))?
+    let (labels, end) = name.split_at_checked(labels)?;
+    (start == labels.len() && fold::is(end, apex)).then_some(labels)
 }
 
 /// Whether a Service could give rise to a name of these labels: a namespace, a Service in it, or that with a family.
@@ -62,7 +65,7 @@ fn could_be_a_service(mut labels: &[u8]) -> bool {
         count += 1;
         labels = rest;
     }
-    count <= 2 || (count == 3 && matches!(first, b"v4" | b"v6"))
+    count <= 2 || (count == 3 && matches!(first, [b'v' | b'V', b'4' | b'6']))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod build;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod fold;
 mod lookup;
 mod names;
 pub mod published;

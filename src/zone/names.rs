@@ -1,24 +1,25 @@
 //! The names of the zone: a hash table from a name to its records.
 //!
-//! In: names with their addresses, one at a time. Out: [`Name`]s, found by the lower-cased name of a query. A clone
+//! In: names with their addresses, one at a time. Out: [`Name`]s, found by the name of a query. A clone
 //! shares all names with its original, so that a new zone costs what changed, and a pointer for every other name.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::Hasher;
 use std::sync::Arc;
 
 use domain::base::Ttl;
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::fold;
 use super::serial::Digest;
 use super::wire::{self, RRset};
 use crate::cluster::Addresses;
 
 /// A name that exists.
 ///
-/// What a query needs of it is in its first two cache lines, which are neighbours: in a zone of thousands of names each
-/// line costs a query as much as all of its instructions.
+/// What a query needs of it is in its first two or three cache lines, which are neighbours: in a zone of thousands of
+/// names each line costs a query as much as all of its instructions. Records have a line of their own, so that it need
+/// not be known how long the owner is before they can be fetched.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub struct Name {
@@ -27,47 +28,53 @@ pub struct Name {
     /// The number of its AAAA records.
     aaaa: u32,
     owner_len: u8,
-    /// How much of `few` is used; 0 if all is in `many`.
-    few_len: u8,
-    /// The owner in wire format and lower case, then its A and then its AAAA records, if they are few.
-    few: [u8; FEW],
-    /// The same if they are many.
+    /// Whether owner and records are in `owner` and `records`, or else both in `many`.
+    few: bool,
+    /// In wire format and lower case.
+    owner: [u8; 64 - 10],
+    /// The A and then the AAAA records.
+    records: [u8; RECORDS],
     many: Box<[u8]>,
-    /// The hash of its records; zero if it has none.
-    digest: u128,
     /// How many names exist one label below it.
     children: u32,
     /// Whether it exists for its own sake, not only because of the names below it (an empty non-terminal).
     own: bool,
+    /// The hash of its records; zero if it has none.
+    digest: u128,
 }
 
-/// An owner and some five addresses: what is left of two cache lines.
-const FEW: usize = 128 - 10;
+/// Room for five A records, or three of them and an AAAA: what is left of three cache lines.
+const RECORDS: usize = 3 * 64 - 64 - 40;
+
+const _: () = assert!(size_of::<Name>() == 3 * 64);
 
 impl Name {
     /// A name with these addresses.
     fn new(owner: &[u8], ttl: Ttl, addresses: &Addresses, children: u32) -> Self {
-        let mut octets = owner.to_vec();
+        let mut octets = Vec::new();
         wire::push_addresses(&mut octets, ttl, addresses.v4.iter().copied());
         wire::push_addresses(&mut octets, ttl, addresses.v6.iter().copied());
-        let mut few = [0; FEW];
-        let fits = few.get_mut(..octets.len());
-        let few_len = if fits.is_some() { octets.len() as u8 } else { 0 };
-        if let Some(place) = fits {
-            place.copy_from_slice(&octets);
-            octets.clear();
-        }
-        Self {
+        let mut name = Self {
             a: addresses.v4.len() as u32,
             aaaa: addresses.v6.len() as u32,
             owner_len: owner.len() as u8,
-            few_len,
-            few,
-            many: octets.into(),
-            digest: digest(owner, addresses),
+            few: false,
+            owner: [0; 64 - 10],
+            records: [0; RECORDS],
+            many: Box::default(),
             children,
             own: true,
+            digest: digest(owner, addresses),
+        };
+        if let (Some(place), Some(records)) = (name.owner.get_mut(..owner.len()), name.records.get_mut(..octets.len()))
+        {
+            place.copy_from_slice(owner);
+            records.copy_from_slice(&octets);
+            name.few = true;
+        } else {
+            name.many = [owner, &octets].concat().into();
         }
+        name
     }
 
     /// A name that exists only because of names below it.
@@ -75,32 +82,32 @@ impl Name {
         Self { own: false, ..Self::new(owner, Ttl::ZERO, &Addresses::default(), children) }
     }
 
-    fn octets(&self) -> &[u8] {
-        match self.few_len {
-            0 => &self.many,
-            len => self.few.get(..usize::from(len)).unwrap_or_default(),
-        }
+    /// In wire format and lower case.
+    #[inline]
+    pub fn owner(&self) -> &[u8] {
+        let octets = if self.few { &self.owner[..] } else { &self.many };
+        octets.get(..usize::from(self.owner_len)).unwrap_or_default()
     }
 
-    /// In wire format and lower case.
-    pub fn owner(&self) -> &[u8] {
-        self.octets().get(..usize::from(self.owner_len)).unwrap_or_default()
+    /// All of its records.
+    #[inline]
+    fn records(&self) -> &[u8] {
+        if self.few { &self.records } else { self.many.get(usize::from(self.owner_len)..).unwrap_or_default() }
     }
 
     /// Its A records.
-    pub fn a(&self) -> RRset<'_> {
-        self.rrset(usize::from(self.owner_len), wire::A, self.a)
+    #[inline]
+    pub fn a(&self) -> RRset<'_, { wire::A }> {
+        let records = self.records().get(..self.a as usize * wire::A);
+        RRset(records.unwrap_or_default().as_chunks().0)
     }
 
     /// Its AAAA records.
-    pub fn aaaa(&self) -> RRset<'_> {
-        self.rrset(usize::from(self.owner_len) + self.a as usize * wire::A, wire::AAAA, self.aaaa)
-    }
-
-    fn rrset(&self, from: usize, record_len: usize, count: u32) -> RRset<'_> {
-        let count = count as usize;
-        let records = self.octets().get(from..from + count * record_len);
-        RRset::new(records.unwrap_or_default(), record_len, count)
+    #[inline]
+    pub fn aaaa(&self) -> RRset<'_, { wire::AAAA }> {
+        let from = self.a as usize * wire::A;
+        let records = self.records().get(from..from + self.aaaa as usize * wire::AAAA);
+        RRset(records.unwrap_or_default().as_chunks().0)
     }
 
     /// Whether the name has any address.
@@ -113,9 +120,6 @@ impl Name {
 #[derive(Clone, Debug)]
 pub struct Names {
     table: HashTable<Arc<Name>>,
-    /// Without a random seed: what is in the table comes from the cluster, so no client can aim at a collision, and a
-    /// lookup takes the same way in every process, which lets its instructions be counted.
-    hasher: FixedState,
     /// The length of the apex: above it nothing is ours.
     apex_len: usize,
     ttl: Ttl,
@@ -126,7 +130,7 @@ impl Names {
     /// The apex alone, which always exists.
     pub fn new(apex: &[u8], ttl: Ttl) -> Self {
         let table = HashTable::new();
-        let mut names = Self { table, hasher: FixedState::default(), apex_len: apex.len(), ttl, digest: 0 };
+        let mut names = Self { table, apex_len: apex.len(), ttl, digest: 0 };
         names.put(Name::new(apex, ttl, &Addresses::default(), 0));
         names
     }
@@ -147,9 +151,10 @@ impl Names {
         self.table.iter().map(|name| (name.owner(), &**name))
     }
 
-    /// Looks a name up. `name` is in wire format and lower case.
+    /// Looks a name up, which is in wire format and any case.
+    #[inline]
     pub fn get(&self, name: &[u8]) -> Option<&Name> {
-        self.table.find(self.hasher.hash_one(name), |known| known.owner() == name).map(|known| &**known)
+        self.table.find(fold::hash(name), |known| fold::is(name, known.owner())).map(|known| &**known)
     }
 
     /// Gives a name these addresses and makes it exist, with all names between it and the apex.
@@ -206,8 +211,8 @@ impl Names {
 
     /// Puts a name into the table, in place of what is there.
     fn put(&mut self, name: Name) {
-        let Self { table, hasher, digest, .. } = self;
-        let hash = hasher.hash_one(name.owner());
+        let Self { table, digest, .. } = self;
+        let hash = fold::hash(name.owner());
         *digest = digest.wrapping_add(name.digest);
         match table.find_mut(hash, |known| known.owner() == name.owner()) {
             Some(known) => {
@@ -215,14 +220,14 @@ impl Names {
                 *known = Arc::new(name);
             }
             None => {
-                table.insert_unique(hash, Arc::new(name), |known| hasher.hash_one(known.owner()));
+                table.insert_unique(hash, Arc::new(name), |known| fold::hash(known.owner()));
             }
         }
     }
 
     /// Takes a name out of the table.
     fn take(&mut self, owner: &[u8]) {
-        let hash = self.hasher.hash_one(owner);
+        let hash = fold::hash(owner);
         if let Ok(entry) = self.table.find_entry(hash, |known| known.owner() == owner) {
             let (name, _) = entry.remove();
             self.digest = self.digest.wrapping_sub(name.digest);

@@ -22,40 +22,19 @@ pub const A: usize = 2 + 10 + 4;
 /// The length of an AAAA record likewise.
 pub const AAAA: usize = 2 + 10 + 16;
 
-/// A or AAAA records of the question name. All have one length, so that a reply can start with any of them.
+/// A or AAAA records of the question name, `LEN` octets each, so that a reply can start with any of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RRset<'z> {
-    records: &'z [u8],
-    record_len: usize,
-    count: usize,
-}
+pub struct RRset<'z, const LEN: usize>(pub &'z [[u8; LEN]]);
 
-impl<'z> RRset<'z> {
-    /// `count` records of the length `record_len`, as [`push_addresses`] has encoded them.
-    pub fn new(records: &'z [u8], record_len: usize, count: usize) -> Self {
-        Self { records, record_len, count }
-    }
-
+impl<const LEN: usize> RRset<'_, LEN> {
     /// Whether there is no record: the type does not exist at this name.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.0.is_empty()
     }
 
     /// The number of records.
     pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// The length of one record in octets.
-    pub fn record_len(&self) -> usize {
-        self.record_len
-    }
-
-    /// All records, from the one that `rotation` points at to the end, and then from the start up to it.
-    pub fn rotated(&self, rotation: u32) -> (&'z [u8], &'z [u8]) {
-        let first = (rotation as usize).checked_rem(self.count).unwrap_or(0);
-        let (head, tail) = self.records.split_at_checked(first * self.record_len).unwrap_or_default();
-        (tail, head)
+        self.0.len()
     }
 }
 
@@ -240,23 +219,5 @@ mod tests {
         ] {
             assert_eq!(suffix_at(apex.as_slice(), name(suffix).as_slice()), at, "{suffix}");
         }
-    }
-
-    #[test]
-    fn rotation_starts_at_each_record_in_turn_and_keeps_all() {
-        let addresses = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|a| a.parse::<IpAddr>().unwrap());
-        let mut records = Vec::new();
-        push_addresses(&mut records, Ttl::from_secs(30), addresses.into_iter());
-        assert_eq!(records.len(), 3 * A);
-        let rrset = RRset::new(&records, A, 3);
-        let last_octets = |rotation| {
-            let (tail, head) = rrset.rotated(rotation);
-            [tail, head].concat().chunks(rrset.record_len()).map(|record| record[15]).collect::<Vec<_>>()
-        };
-        assert_eq!(last_octets(0), [1, 2, 3]);
-        assert_eq!(last_octets(1), [2, 3, 1]);
-        assert_eq!(last_octets(2), [3, 1, 2]);
-        assert_eq!(last_octets(u32::MAX), last_octets(u32::MAX % 3));
-        assert_eq!(RRset::new(&[], A, 0).rotated(7), (&[][..], &[][..]));
     }
 }

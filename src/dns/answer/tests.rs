@@ -7,7 +7,7 @@ mod names;
 mod sizes;
 
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ impl Ask {
 }
 
 fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport, rotation: u32, config: &AnswerConfig) -> Vec<u8> {
-    let client = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 100));
+    let client = Ipv4Addr::new(198, 51, 100, 100).to_ipv6_mapped();
     let context = Context { transport, client, now: 1_559_731_985, rotation, config };
     let mut buffer = vec![0xAA; 65_535];
     let length = answer(query, zone, &context, &mut buffer);

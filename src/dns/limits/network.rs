@@ -6,6 +6,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::dns::context::mapped;
+
 /// The prefix of clients that share an account: what one customer has at most, as NSD, Knot and BIND have it.
 const CLIENTS_V4: u8 = 24;
 
@@ -57,7 +59,7 @@ impl Network {
 
     /// From and to, both included.
     fn range(&self) -> (u128, u128) {
-        let first = mapped(self.address);
+        let first = mapped(self.address).to_bits();
         let prefix = u32::from(self.prefix + if self.address.is_ipv4() { MAPPED } else { 0 });
         (first, first | u128::MAX.checked_shr(prefix).unwrap_or(0))
     }
@@ -73,14 +75,6 @@ impl fmt::Display for Network {
 
 fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
-}
-
-/// The address in 128 bits.
-fn mapped(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
 }
 
 /// The bits of `client` that name its account, below 2^57: another number for each network of either family.
@@ -114,7 +108,7 @@ impl Networks {
         if self.0.is_empty() {
             return false;
         }
-        let client = mapped(client);
+        let client = mapped(client).to_bits();
         let after = self.0.partition_point(|(first, _)| *first <= client);
         after.checked_sub(1).and_then(|index| self.0.get(index)).is_some_and(|(_, last)| client <= *last)
     }

@@ -5,7 +5,7 @@ use domain::base::Message;
 use domain::base::iana::Rtype;
 
 use super::super::answer::answer;
-use super::super::context::{AnswerConfig, Context, MAX_UDP, Transport};
+use super::super::context::{AnswerConfig, Context, MAX_UDP, Transport, mapped};
 use super::*;
 use crate::zone::fixture;
 
@@ -41,7 +41,7 @@ fn config() -> AnswerConfig {
 }
 
 fn context(client: IpAddr, now: u32, config: &AnswerConfig) -> Context<'_> {
-    Context { transport: Transport::Udp, client, now, rotation: 7, config }
+    Context { transport: Transport::Udp, client: mapped(client), now, rotation: 7, config }
 }
 
 fn reply(query: &[u8], client: IpAddr, now: u32, config: &AnswerConfig) -> Vec<u8> {

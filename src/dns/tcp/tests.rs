@@ -246,7 +246,7 @@ fn idle_connections_go_sooner_when_many_are_open() {
 fn a_reply_knows_its_client_and_for_how_long_it_may_be_idle() {
     let answer = |_: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]| {
         assert!(zone.is_none());
-        let text = format!("{} {} {:?}", context.client, context.rotation, context.transport);
+        let text = format!("{} {} {:?}", context.client.to_canonical(), context.rotation, context.transport);
         reply[..text.len()].copy_from_slice(text.as_bytes());
         text.len()
     };

@@ -167,7 +167,7 @@ fn a_reply_knows_its_client_and_rotation_moves_on() {
         assert!(zone.is_none());
         assert_eq!(context.transport, Transport::Udp);
         assert!(context.now >= before);
-        let text = format!("{} {}", context.client, context.rotation);
+        let text = format!("{} {}", context.client.to_canonical(), context.rotation);
         reply[..text.len()].copy_from_slice(text.as_bytes());
         text.len()
     });

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::fixture;
-use super::super::wire::RRset;
+use super::super::wire::{A, AAAA, RRset};
 use super::*;
 use crate::kube::objects::{EndpointSlice, NamespacedName, Node, Service};
 use crate::kube::{Change, Kind, WatchEvent};
 
 /// All names of a zone with their records.
-fn content(zone: &Zone) -> BTreeMap<&[u8], (RRset<'_>, RRset<'_>)> {
+fn content(zone: &Zone) -> BTreeMap<&[u8], (RRset<'_, A>, RRset<'_, AAAA>)> {
     zone.names.iter().map(|(owner, name)| (owner, (name.a(), name.aaaa()))).collect()
 }
 

@@ -102,7 +102,7 @@ fn what_gets_no_reply_is_no_amplifier() {
     let mut short = ask("big", Rtype::A).without_question();
     let mut buffer = [0; 1232];
     let config = AnswerConfig::default();
-    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let client = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
     let context = Context { transport: Transport::Udp, client, now: 0, rotation: 0, config: &config };
     short.header[5] = 0;
     for len in 0..12 {

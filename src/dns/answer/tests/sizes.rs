@@ -30,7 +30,7 @@ fn a_truncated_reply_starts_at_the_next_record_as_well_and_wraps_round() {
 #[test]
 fn rfc_2181_glue_that_does_not_fit_is_dropped_without_tc() {
     let mut config = fixture::config();
-    config.servers[0].glue = (1..=60).map(|i| IpAddr::V4(Ipv4Addr::new(192, 0, 2, i))).collect();
+    config.servers[0].glue = (1..=60).map(|i| Ipv4Addr::new(192, 0, 2, i).into()).collect();
     let reply = ask("@", Rtype::NS).reply(Some(&Zone::build(&config, &fixture::cluster())));
     let message = Message::from_octets(&reply[..]).unwrap();
     let counts = message.header_counts();
