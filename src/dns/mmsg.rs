@@ -208,6 +208,15 @@ impl Batch {
         Ok(self.received)
     }
 
+    /// What the datagrams contain, as far as it was read.
+    pub fn queries(&self) -> impl Iterator<Item = &[u8]> {
+        // SAFETY: the kernel has filled the slots up to the lengths in the headers, and what it left alone is initialised.
+        (0..self.received).map(|index| unsafe {
+            let len = ((*self.message(index)).len as usize).min(MAX_QUERY);
+            std::slice::from_raw_parts((&raw const (*self.slot(index)).query.0).cast(), len)
+        })
+    }
+
     /// Hands each datagram to `answer`, which writes the reply and returns its length, or 0 for none.
     #[inline]
     pub fn answer(&mut self, mut answer: impl FnMut(Datagram<'_>, &mut [u8; MAX_UDP]) -> usize) {

@@ -16,6 +16,7 @@ use super::clock;
 use super::context::{AnswerConfig, Context, Transport};
 use super::counters::UdpCounters;
 use super::limits::{BatchLimits, RateLimits, Tally};
+use super::message::question;
 use super::mmsg::{Batch, Wait};
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
@@ -168,6 +169,10 @@ where
         let now = clock::seconds(clock::since_1970());
         self.now = now;
         let mut limits = self.limits.as_deref().map(|limits| limits.batch(clock::monotonic()));
+        if let (Some(zone), 2..) = (zone, received) {
+            let questions = self.batch.queries().filter_map(|query| question(query, HEADER));
+            zone.fetch(questions.map(|question| question.name()));
+        }
         let mut oversized = 0;
         self.batch.answer(|datagram, reply| {
             let query = match datagram.truncated {

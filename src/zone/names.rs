@@ -4,6 +4,7 @@
 //! shares all names with its original, so that a new zone costs what changed, and a pointer for every other name.
 
 use std::hash::Hasher;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use domain::base::Ttl;
@@ -116,6 +117,9 @@ impl Name {
     }
 }
 
+/// How many names [`Names::fetch`] fetches at once: as many as a batch of packets.
+const AHEAD: usize = 64;
+
 /// All names of a zone.
 #[derive(Clone, Debug)]
 pub struct Names {
@@ -155,6 +159,23 @@ impl Names {
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<&Name> {
         self.table.find(fold::hash(name), |known| fold::is(name, known.owner())).map(|known| &**known)
+    }
+
+    /// Brings what answers need of these names, up to [`AHEAD`] of them, into the processor's cache.
+    ///
+    /// A query waits for memory three times in a row: for the table, for the place in it, for the name. Many queries wait
+    /// no longer than one, if each step is done for all of them before the next.
+    pub fn fetch<'n>(&self, names: impl Iterator<Item = &'n [u8]>) {
+        let mut known: [Option<&Name>; AHEAD] = [None; AHEAD];
+        for (place, name) in known.iter_mut().zip(names) {
+            // The first name of the same short tag: nearly always the one.
+            *place = self.table.iter_hash(fold::hash(name)).next().map(|name| &**name);
+        }
+        let octets = known.iter().flatten().map(|name| {
+            let [first, .., last] = name.records;
+            name.owner_len | first | last
+        });
+        black_box(octets.fold(0, |all, octet| all | octet));
     }
 
     /// Gives a name these addresses and makes it exist, with all names between it and the apex.
