@@ -81,7 +81,7 @@ fn say(query: &Query<'_>, zone: Option<&Zone>, context: &Context<'_>, reply: &mu
         Some(edns) if edns.version > 0 => return Said::error(OptRcode::BADVERS),
         _ => {}
     }
-    let Some(question) = &query.question else {
+    let Some(question) = query.question else {
         let has_cookie = query.edns.as_ref().is_some_and(|edns| edns.client_cookie.is_some());
         let only_wants_a_cookie = query.header.qdcount == 0 && has_cookie; // RFC 7873, section 5.4
         return Said::error(if only_wants_a_cookie { OptRcode::NOERROR } else { OptRcode::FORMERR });
@@ -100,7 +100,7 @@ fn say(query: &Query<'_>, zone: Option<&Zone>, context: &Context<'_>, reply: &mu
 }
 
 #[inline(always)]
-fn say_of_zone(zone: &Zone, question: &Question<'_>, rotation: u32, reply: &mut Reply<'_>) -> Said {
+fn say_of_zone(zone: &Zone, question: Question<'_>, rotation: u32, reply: &mut Reply<'_>) -> Said {
     let (found, is_apex) = match zone.lookup(question.name()) {
         Lookup::Found(found) => (found, false),
         Lookup::Apex(found) => (found, true),
@@ -127,7 +127,7 @@ fn say_addresses<const LEN: usize>(rrset: RRset<'_, LEN>, rotation: u32, reply: 
 
 /// The name or the type does not exist: the SOA in the authority section.
 #[inline]
-fn say_no(rcode: OptRcode, zone: &Zone, question: &Question<'_>, reply: &mut Reply<'_>) -> Said {
+fn say_no(rcode: OptRcode, zone: &Zone, question: Question<'_>, reply: &mut Reply<'_>) -> Said {
     let apex_at = QUESTION + question.name().len().saturating_sub(zone.apex().len()) as u16;
     let written = reply.put_apex_record(zone.negative_soa(), apex_at);
     Said { rcode, authority: u16::from(written), truncated: !written, ..Said::answer(0, 0) }
@@ -148,7 +148,7 @@ fn say_servers(zone: &Zone, rotation: u32, reply: &mut Reply<'_>) -> Said {
 }
 
 /// `id.server.` (RFC 4892) and `version.bind.`.
-fn say_of_server(question: &Question<'_>, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
+fn say_of_server(question: Question<'_>, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
     let texts = [
         (&b"\x02id\x06server\0"[..], context.config.server_id.as_deref()),
         (b"\x07version\x04bind\0", context.config.version_bind.as_deref()),

@@ -66,7 +66,7 @@ impl Header {
 }
 
 /// A question.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Question<'q> {
     /// As received: name, type and class.
     pub wire: &'q [u8],

@@ -3,6 +3,9 @@
 use super::message::Header;
 use crate::zone::wire::{ApexRecord, RRset};
 
+/// Up to how many records are copied one by one.
+const FEW: usize = 8;
+
 /// The reply so far.
 #[derive(Debug)]
 pub struct Reply<'r> {
@@ -58,13 +61,21 @@ impl<'r> Reply<'r> {
 
     /// Appends as many records of `rrset` as fit, starting where `rotation` says, and returns their number.
     ///
-    /// Record by record, since a record is a move or two, and a call of memcpy costs more than the three of an area.
+    /// A few are copied record by record: a record is a move or two, and a call of memcpy costs more than three of them.
     #[inline]
     pub fn put_rrset<const LEN: usize>(&mut self, RRset(records): RRset<'_, LEN>, rotation: u32) -> usize {
         let room = self.limit.saturating_sub(self.len) / LEN;
         let count = room.min(records.len());
+        let first = rotation.checked_rem(records.len() as u32).unwrap_or(0) as usize;
+        if count > FEW {
+            let (before, from) = records.split_at_checked(first).unwrap_or_default();
+            let rest = count.saturating_sub(from.len());
+            self.put(from.get(..count - rest).unwrap_or_default().as_flattened());
+            self.put(before.get(..rest).unwrap_or_default().as_flattened());
+            return count;
+        }
         let target = self.buffer.get_mut(self.len..self.len + count * LEN).unwrap_or_default();
-        let mut next = rotation.checked_rem(records.len() as u32).unwrap_or(0) as usize;
+        let mut next = first;
         for place in target.as_chunks_mut().0 {
             let Some(record) = records.get(next) else { break };
             *place = *record;
@@ -136,5 +147,20 @@ mod tests {
             assert_eq!(rotated(rotation, 12), expect[..0]);
         }
         assert_eq!(Reply::behind_header(&mut [0; 30], 30).put_rrset::<4>(RRset(&[]), 7), 0);
+    }
+
+    #[test]
+    fn many_records_are_as_few() {
+        let records: Vec<[u8; 4]> = (0..20).map(|number| [number; 4]).collect();
+        for (rotation, limit) in
+            (0..40).flat_map(|rotation| (8..22).map(move |room| (rotation, Header::LEN + 4 * room)))
+        {
+            let mut buffer = [0; 100];
+            let mut reply = Reply::behind_header(&mut buffer, limit);
+            let count = reply.put_rrset(RRset(&records), rotation);
+            let written: Vec<_> = reply.written()[Header::LEN..].chunks(4).map(|record| u32::from(record[0])).collect();
+            let expect: Vec<_> = (rotation..).map(|number| number % 20).take(count).collect();
+            assert_eq!((count, written), (20.min((limit - Header::LEN) / 4), expect));
+        }
     }
 }

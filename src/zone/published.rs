@@ -49,6 +49,7 @@ impl Reader {
     }
 
     /// The zone as of now. To be asked once for each batch of packets.
+    #[inline]
     pub fn current(&mut self) -> Option<&Zone> {
         let count = self.published.count.load(Ordering::Acquire);
         if count != self.count {
