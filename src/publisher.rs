@@ -109,7 +109,7 @@ impl Publisher {
             );
         }
         let zone = Zone::build(&self.config, &self.cluster);
-        let versions = Versions::first(zone.digest(), serial::clock(), now);
+        let versions = Versions::first(zone.digest(), None, serial::clock(), now);
         let zone = zone.with_serial(versions.serial());
         log_skipped(&zone, None);
         log::info!(
