@@ -12,8 +12,10 @@ mod eligibility;
 mod excerpt;
 mod fault;
 mod index;
+mod loads;
 mod node;
 mod service;
+mod snapshot;
 mod state;
 mod story;
 mod tally;
@@ -23,6 +25,7 @@ pub use eligibility::{Evidence, Ineligible, Verdict};
 pub use excerpt::{Excerpt, Few};
 pub use fault::{Annotation, Fault, Problem};
 pub use node::{Area, Node};
+pub use snapshot::Slice;
 pub use state::{Changes, Cluster};
 pub use story::{AreaCount, Effects, Move, NodeTurn, ServiceTurn, Story};
 

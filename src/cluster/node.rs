@@ -91,6 +91,11 @@ impl Node {
         self.object == *object
     }
 
+    /// The object that it was read from.
+    pub fn object(&self) -> &objects::Node {
+        &self.object
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.object.name

@@ -10,18 +10,18 @@ use crate::kube::objects::Endpoint;
 
 /// What the endpoints on one node amount to. Endpoints that can serve nobody are in neither count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Count {
+pub(super) struct Count {
     ready: u32,
     draining: u32,
 }
 
 /// How the nodes of a slice stand. Endpoints without a nodeName are left out here, before anything is counted.
-type Slice = BTreeMap<String, Count>;
+pub(super) type SliceHosts = BTreeMap<String, Count>;
 
 /// The nodes that host a Service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
-    slices: BTreeMap<String, Slice>,
+    slices: BTreeMap<String, SliceHosts>,
     nodes: BTreeMap<String, Count>,
     /// How many nodes have a ready endpoint.
     ready: usize,
@@ -41,6 +41,10 @@ impl Moved {
 }
 
 impl Count {
+    pub(super) fn is_ready(self) -> bool {
+        self.ready > 0
+    }
+
     fn is_zero(self) -> bool {
         self == Self::default()
     }
@@ -52,8 +56,8 @@ impl Count {
     }
 }
 
-fn read(endpoints: Vec<Endpoint>) -> Slice {
-    let mut slice = Slice::new();
+fn read(endpoints: Vec<Endpoint>) -> SliceHosts {
+    let mut slice = SliceHosts::new();
     for Endpoint { node, ready, serving, terminating } in endpoints {
         let Some(node) = node.filter(|node| !node.is_empty()) else { continue };
         let endpoint = Count { ready: u32::from(ready), draining: u32::from(!ready && serving && terminating) };
@@ -138,6 +142,11 @@ impl Hosts {
     /// Whether only endpoints that are terminating serve the Service.
     pub(super) fn draining(&self) -> bool {
         !self.any_ready() && !self.nodes.is_empty()
+    }
+
+    /// What a slice says.
+    pub(super) fn slice(&self, slice: &str) -> Option<&SliceHosts> {
+        self.slices.get(slice)
     }
 
     /// Whether no slice is known.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::excerpt::Few;
 use super::index::{AreaNodes, Backing, Index};
+use super::loads::{Load, Loads};
 use super::node::{Area, Node};
 use super::story::{AreaCount, Effects, FEW, ServiceTurn, Story, node_turns};
 use super::tally::Journal;
@@ -23,7 +24,7 @@ const NAMED: &str = "true";
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
     loads: Loads,
-    index: Index,
+    pub(super) index: Index,
 }
 
 /// What an event did: the names to build again, and the story for the log.
@@ -53,37 +54,6 @@ impl Changes {
     }
 }
 
-/// How far the objects of a kind are known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Load {
-    /// Not yet.
-    #[default]
-    Missing,
-    /// Forbidden, and never listed.
-    Refused,
-    /// Listed at least once.
-    Listed,
-    /// Nobody looks at them.
-    Unwatched,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Loads {
-    nodes: Load,
-    services: Load,
-    slices: Load,
-}
-
-impl Loads {
-    fn of(&mut self, kind: Kind) -> &mut Load {
-        match kind {
-            Kind::Node => &mut self.nodes,
-            Kind::Service => &mut self.services,
-            Kind::EndpointSlice => &mut self.slices,
-        }
-    }
-}
-
 impl Cluster {
     /// Nothing is known yet. Where Services are not watched, they and their slices count as loaded and empty.
     pub fn new(services_watched: bool) -> Self {
@@ -91,17 +61,30 @@ impl Cluster {
         Self { loads: Loads { nodes: Load::Missing, services: load, slices: load }, index: Index::default() }
     }
 
+    /// Takes the objects of a kind as an earlier run knew them, unless they were listed in this one. They are replaced
+    /// when they are. The story is that of whoever has them.
+    pub fn restore(&mut self, event: WatchEvent) -> Changes {
+        let kind = event.kind();
+        if self.listed(kind) {
+            return Changes::default();
+        }
+        let changes = self.apply(event);
+        *self.loads.of(kind) = Load::Restored;
+        Changes { story: Vec::new(), ..changes }
+    }
+
     /// Folds one event in.
     pub fn apply(&mut self, event: WatchEvent) -> Changes {
-        let (kind, listed) = match &event {
-            WatchEvent::Nodes(change) => (Kind::Node, is_list(change)),
-            WatchEvent::Services(change) => (Kind::Service, is_list(change)),
-            WatchEvent::EndpointSlices(change) => (Kind::EndpointSlice, is_list(change)),
-            WatchEvent::Refused(kind) => (*kind, false),
+        let kind = event.kind();
+        let listed = match &event {
+            WatchEvent::Nodes(change) => is_list(change),
+            WatchEvent::Services(change) => is_list(change),
+            WatchEvent::EndpointSlices(change) => is_list(change),
+            WatchEvent::Refused(_) => false,
         };
         let was_loaded = self.loaded(kind);
         let had_services = self.services_listed();
-        let first_list = listed && *self.loads.of(kind) != Load::Listed;
+        let first_list = listed && !self.loads.get(kind).has_objects();
         let mut journal = Journal::default();
         let mut telling = Telling::default();
         telling.summary = first_list;
@@ -263,7 +246,7 @@ impl Cluster {
     fn summary(&self, kind: Kind) -> [Option<Story>; 2] {
         match kind {
             Kind::Node => [Some(self.tell_nodes()), self.tell_named()],
-            Kind::Service | Kind::EndpointSlice if self.loads.nodes == Load::Listed => [self.tell_named(), None],
+            Kind::Service | Kind::EndpointSlice if self.loads.nodes.has_objects() => [self.tell_named(), None],
             Kind::Service | Kind::EndpointSlice => [None, None],
         }
     }
@@ -297,8 +280,22 @@ impl Cluster {
 
     /// Whether a kind was listed, or is not watched, or is refused. Nodes count only when they are listed.
     pub fn loaded(&self, kind: Kind) -> bool {
-        let mut loads = self.loads;
-        *loads.of(kind) != Load::Missing
+        self.loads.get(kind) != Load::Missing
+    }
+
+    /// Whether nothing newer is to be waited for: a kind was listed in this run, or nobody looks at it.
+    pub fn listed(&self, kind: Kind) -> bool {
+        matches!(self.loads.get(kind), Load::Listed | Load::Unwatched)
+    }
+
+    /// Whether what is known of a kind is what an earlier run knew.
+    pub fn restored(&self, kind: Kind) -> bool {
+        self.loads.get(kind) == Load::Restored
+    }
+
+    /// Whether a kind is forbidden, and nothing of it was ever known.
+    pub fn refused(&self, kind: Kind) -> bool {
+        self.loads.get(kind) == Load::Refused
     }
 
     /// Whether it is known which Services have a name: both they and EndpointSlices are loaded. While one is refused,
@@ -307,9 +304,10 @@ impl Cluster {
         self.loaded(Kind::Service) && self.loaded(Kind::EndpointSlice)
     }
 
-    /// Whether Services have names: both they and EndpointSlices were listed. A right that is lost later takes none.
+    /// Whether Services have names: both they and EndpointSlices were listed, or restored. A right that is lost later
+    /// takes none.
     fn services_listed(&self) -> bool {
-        self.loads.services == Load::Listed && self.loads.slices == Load::Listed
+        self.loads.services.has_objects() && self.loads.slices.has_objects()
     }
 
     /// All areas that a node lists, ready or not.

@@ -92,6 +92,18 @@ pub enum WatchEvent {
     Refused(Kind),
 }
 
+impl WatchEvent {
+    /// The kind that it is about.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Nodes(_) => Kind::Node,
+            Self::Services(_) => Kind::Service,
+            Self::EndpointSlices(_) => Kind::EndpointSlice,
+            Self::Refused(kind) => *kind,
+        }
+    }
+}
+
 /// Where objects come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {

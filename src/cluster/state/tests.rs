@@ -1,8 +1,10 @@
 //! The rules of answers.md, "Names", situation by situation.
 
+mod restored;
 mod story;
 
 use super::*;
+use crate::cluster::Slice;
 use crate::kube::objects::{Condition, Endpoint, NamespacedName, Node as Object};
 
 fn ready(status: &str) -> Option<Condition> {
