@@ -18,7 +18,7 @@
 //! - [`dns`] answers: one pure function from query, zone and context to reply, and two ways to carry packets.
 //! - [`daemon`] is the composition root: it alone knows everybody. [`config`] makes each consumer's part of the
 //!   configuration from what [`cli`] has parsed.
-//! - [`thread`], [`signals`] and [`logger`] are leaves: they import nothing of ours.
+//! - [`thread`], [`signals`], [`logger`] and [`staleness`] are leaves: they import nothing of ours.
 //!
 //! `tests/layers.rs` holds the arrows to this.
 //!
@@ -55,5 +55,6 @@ pub mod kube;
 pub mod logger;
 pub mod publisher;
 pub mod signals;
+pub mod staleness;
 pub mod thread;
 pub mod zone;

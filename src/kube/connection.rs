@@ -1,10 +1,13 @@
-//! Whether the API can be reached, told once for all kinds together.
+//! Whether the API can be reached, and how old what is known has become, told once for all kinds together.
 //!
-//! In: successes and failures of the reflectors. Out: lines for the log: "lost", "still lost" now and then, "regained",
-//! and each other kind of failure once. Three reflectors that fail every second for an hour make five lines.
+//! In: successes and failures of the reflectors. Out: lines for the log: "lost", "regained", each other kind of failure
+//! once, and at 1, 5 and 30 minutes of an outage how old the objects are that are served on. An outage is whatever keeps
+//! a kind from being current, a forbidden list as well as a server that is gone. Three reflectors that fail every second
+//! for an hour make five lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -12,14 +15,16 @@ use parking_lot::Mutex;
 
 use super::Kind;
 use super::watch::Failure;
+use crate::staleness::Staleness;
 
-/// When it is said again that the connection is still lost.
+/// The ages of what is served at which they are told.
 const REMINDERS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(1800)];
 
 /// The health of the connection to the API.
 #[derive(Debug)]
 pub struct Connection {
     server: String,
+    staleness: Arc<Staleness>,
     state: Mutex<State>,
 }
 
@@ -31,18 +36,39 @@ struct State {
     since: Option<Instant>,
     /// The causes that were told, by [`cause`]; none while nothing was.
     announced: BTreeSet<u8>,
-    reminders: usize,
+    outage: Outage,
+}
+
+/// What is not current, whyever.
+#[derive(Debug, Default)]
+struct Outage {
+    /// Since when each kind is not; before that, it was last known to be.
+    kinds: BTreeMap<Kind, Instant>,
+    /// How many of the reminders were told.
+    told: usize,
 }
 
 impl Connection {
     /// A connection to a server that was not tried yet.
-    pub fn new(server: &str) -> Self {
-        Self { server: server.to_owned(), state: Mutex::default() }
+    pub fn new(server: &str, staleness: Arc<Staleness>) -> Self {
+        Self { server: server.to_owned(), staleness, state: Mutex::default() }
     }
 
-    /// A kind got an answer that it can live with.
+    /// A kind is current: all that the server knows of it is known here.
+    pub fn current(&self, kind: Kind, now: Instant) {
+        self.staleness.confirm(kind.resource(), now);
+        Self::log(self.note_current(kind, now));
+        Self::log(self.note_reached(kind, now));
+    }
+
+    /// The server answers, if not with what was asked for.
     pub fn reached(&self, kind: Kind, now: Instant) {
         Self::log(self.note_reached(kind, now));
+    }
+
+    /// A kind is not current, by a failure of whatever sort.
+    pub fn outdated(&self, kind: Kind, failure: Failure, reason: &dyn fmt::Display, now: Instant) {
+        Self::log(self.note_outdated(kind, failure, reason, now));
     }
 
     /// A kind failed, for the `failures`th time in a row. A first one is not worth a word when the API was reached
@@ -65,7 +91,8 @@ impl Connection {
         }
         let lost = state.since.filter(|_| !state.announced.is_empty());
         let first = !state.reached;
-        *state = State { reached: true, ..State::default() };
+        let outage = std::mem::take(&mut state.outage);
+        *state = State { reached: true, outage, ..State::default() };
         let server = &self.server;
         match lost {
             Some(since) => {
@@ -87,7 +114,7 @@ impl Connection {
     ) -> Option<(Level, String)> {
         let mut state = self.state.lock();
         state.failing.insert(kind);
-        let since = *state.since.get_or_insert(now);
+        state.since.get_or_insert(now);
         let server = &self.server;
         if state.announced.is_empty() && state.reached && failures < 2 {
             return Some((Level::Debug, format!("{}: the API at {server}: {reason}", kind.resource())));
@@ -103,12 +130,46 @@ impl Connection {
             };
             return Some((Level::Warn, line));
         }
-        let lost = now.duration_since(since);
-        if lost < *REMINDERS.get(state.reminders)? {
+        None
+    }
+
+    fn note_outdated(
+        &self,
+        kind: Kind,
+        failure: Failure,
+        reason: &dyn fmt::Display,
+        now: Instant,
+    ) -> Option<(Level, String)> {
+        let known = self.staleness.age(kind.resource(), now);
+        if known.is_none() && failure == Failure::Forbidden {
+            return None; // a ClusterRole without Services is a choice, and nothing of them ages
+        }
+        let mut state = self.state.lock();
+        let outage = &mut state.outage;
+        outage.kinds.entry(kind).or_insert_with(|| known.and_then(|age| now.checked_sub(age)).unwrap_or(now));
+        let age = now.saturating_duration_since(*outage.kinds.values().min()?);
+        if age < *REMINDERS.get(outage.told)? {
             return None;
         }
-        state.reminders = REMINDERS.iter().filter(|reminder| **reminder <= lost).count();
-        Some((Level::Warn, format!("connection to the API at {server} still lost for {}: {reason}", human(lost))))
+        outage.told = REMINDERS.iter().filter(|reminder| **reminder <= age).count();
+        let kinds: Vec<_> = outage.kinds.keys().map(|kind| kind.resource()).collect();
+        let (kinds, age, server) = (kinds.join(", "), human(age), &self.server);
+        Some((Level::Warn, format!("{kinds}: not current for {age}; the API at {server}: {reason}")))
+    }
+
+    /// A kind is current again; when it is the last, and the outage was told, its end is.
+    fn note_current(&self, kind: Kind, now: Instant) -> Option<(Level, String)> {
+        let mut state = self.state.lock();
+        let since = state.outage.kinds.remove(&kind)?;
+        if !state.outage.kinds.is_empty() {
+            return None;
+        }
+        let told = std::mem::take(&mut state.outage.told) > 0;
+        // An outage of the connection has a line of its own for that.
+        let silent = !told || !state.announced.is_empty();
+        let age = human(now.saturating_duration_since(since));
+        (!silent)
+            .then(|| (Level::Info, format!("{} and all other kinds are current again after {age}", kind.resource())))
     }
 }
 
@@ -137,47 +198,115 @@ fn human(duration: Duration) -> String {
 mod tests {
     use super::*;
 
+    fn connection(start: Instant) -> Connection {
+        let staleness = Staleness::new(Kind::ALL.map(Kind::resource), start);
+        Connection::new("https://api", Arc::new(staleness))
+    }
+
+    /// What a kind that is current has to tell.
+    fn current(connection: &Connection, kind: Kind, now: Instant) -> Vec<String> {
+        connection.staleness.confirm(kind.resource(), now);
+        let lines = [connection.note_current(kind, now), connection.note_reached(kind, now)];
+        lines.into_iter().flatten().map(|(_, line)| line).collect()
+    }
+
+    /// What a failure has to tell, but for what is only of interest to who looks for faults.
+    fn failed(connection: &Connection, kind: Kind, failures: u32, now: Instant) -> Vec<String> {
+        let lines = [
+            connection.note_failed(kind, failures, Failure::Connection, &"refused", now),
+            connection.note_outdated(kind, Failure::Connection, &"refused", now),
+        ];
+        lines.into_iter().flatten().filter(|(level, _)| *level != Level::Debug).map(|(_, line)| line).collect()
+    }
+
     #[test]
     fn three_kinds_tell_one_story() {
-        let connection = Connection::new("https://api");
         let start = Instant::now();
+        let connection = connection(start);
         let at = |seconds| start + Duration::from_secs(seconds);
-        let reached = |kind, seconds| connection.note_reached(kind, at(seconds)).map(|(_, line)| line);
-        let failed = |kind, failures, seconds| {
-            connection
-                .note_failed(kind, failures, Failure::Connection, &"refused", at(seconds))
-                .filter(|(level, _)| *level != Level::Debug)
-                .map(|(_, line)| line)
-        };
-        assert_eq!(reached(Kind::Node, 0).as_deref(), Some("connected to the API at https://api"));
-        assert_eq!(reached(Kind::Service, 0), None);
-        assert_eq!(failed(Kind::Node, 1, 5), None);
-        assert_eq!(reached(Kind::Node, 5), None, "a single failure is not worth a word");
+        let current = |kind, seconds| current(&connection, kind, at(seconds));
+        let failed = |kind, failures, seconds| failed(&connection, kind, failures, at(seconds));
+        assert_eq!(current(Kind::Node, 0), ["connected to the API at https://api"]);
+        assert_eq!(current(Kind::Service, 0), [""; 0]);
+        assert_eq!(failed(Kind::Node, 1, 5), [""; 0]);
+        assert_eq!(current(Kind::Node, 5), [""; 0], "a single failure is not worth a word");
 
-        assert_eq!(failed(Kind::Node, 1, 10), None);
+        // The watch was silent for 33 s: nodes were current at 5 s.
+        assert_eq!(failed(Kind::Node, 1, 38), [""; 0]);
         assert_eq!(
-            failed(Kind::Node, 2, 11).as_deref(),
-            Some("connection to the API at https://api lost: refused; what was known last is served on")
+            failed(Kind::Node, 2, 39),
+            ["connection to the API at https://api lost: refused; what was known last is served on"]
         );
-        assert_eq!(failed(Kind::Service, 2, 11), None);
-        let lines: Vec<_> = (12..3 * 3600).filter_map(|second| failed(Kind::Node, 9, second)).collect();
+        assert_eq!(failed(Kind::Service, 2, 39), [""; 0]);
+        let lines: Vec<_> = (40..3 * 3600)
+            .flat_map(|second| {
+                let lines = [failed(Kind::Service, 9, second), failed(Kind::Node, 9, second)].concat();
+                lines.into_iter().map(move |line| (second, line))
+            })
+            .collect();
+        // Services, which were current at the start, were there first.
+        let reminder = |second: u64, age: &str| {
+            let line = format!("nodes, services: not current for {age}; the API at https://api: refused");
+            (second, line)
+        };
+        assert_eq!(lines, [reminder(60, "1m"), reminder(300, "5m"), reminder(1800, "30m")]);
+        assert_eq!(current(Kind::Node, 10_800), [""; 0], "Services still fail");
+        assert_eq!(current(Kind::Service, 10_840), ["connection to the API at https://api regained after 3h 0m"]);
+        assert_eq!(current(Kind::EndpointSlice, 10_801), [""; 0]);
+        assert_eq!(failed(Kind::Service, 1, 10_870), [""; 0], "a new outage starts from the beginning");
+    }
+
+    #[test]
+    fn a_server_that_answers_and_gives_nothing_is_an_outage_too() {
+        // A right that is taken away, or a list that expires again and again: the connection is well.
+        let start = Instant::now();
+        let connection = connection(start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for kind in Kind::ALL {
+            current(&connection, kind, at(0));
+        }
+        let refused = |seconds| {
+            assert_eq!(connection.note_reached(Kind::Service, at(seconds)), None);
+            let told = connection.note_outdated(Kind::Service, Failure::Forbidden, &"it answered 403", at(seconds));
+            told.map(|(_, line)| (seconds, line))
+        };
+        let lines: Vec<_> = (0..4000).step_by(25).filter_map(refused).collect();
+        let reminder = |second: u64, age: &str| {
+            let line = format!("services: not current for {age}; the API at https://api: it answered 403");
+            (second, line)
+        };
+        assert_eq!(lines, [reminder(75, "1m 15s"), reminder(300, "5m"), reminder(1800, "30m")]);
+        assert_eq!(current(&connection, Kind::Node, at(4000)), [""; 0]);
         assert_eq!(
-            lines,
-            ["1m", "5m", "30m"]
-                .map(|long| format!("connection to the API at https://api still lost for {long}: refused"))
+            current(&connection, Kind::Service, at(4000)),
+            ["services and all other kinds are current again after 1h 6m"]
         );
-        assert_eq!(reached(Kind::Node, 10_000), None, "Services still fail");
-        assert_eq!(
-            reached(Kind::Service, 10 + 7384).as_deref(),
-            Some("connection to the API at https://api regained after 2h 3m")
-        );
-        assert_eq!(reached(Kind::EndpointSlice, 10_001), None);
+    }
+
+    #[test]
+    fn a_kind_that_was_never_allowed_does_not_age() {
+        let start = Instant::now();
+        let connection = connection(start);
+        let refused = |seconds| {
+            connection.note_outdated(Kind::Service, Failure::Forbidden, &"403", start + Duration::from_secs(seconds))
+        };
+        assert_eq!((0..4000).find_map(refused), None);
+    }
+
+    #[test]
+    fn an_outage_that_is_noticed_late_is_told_once() {
+        let start = Instant::now();
+        let connection = connection(start);
+        current(&connection, Kind::Node, start);
+        let lines = failed(&connection, Kind::Node, 2, start + Duration::from_secs(400));
+        assert_eq!(lines.len(), 2, "lost, and for 6 minutes: {lines:?}");
+        assert_eq!(failed(&connection, Kind::Node, 3, start + Duration::from_secs(401)), [""; 0]);
     }
 
     #[test]
     fn an_api_that_is_not_there_at_the_start() {
-        let connection = Connection::new("https://api");
         let start = Instant::now();
+        let connection = connection(start);
         let failed = |kind, failure, reason: &str| connection.note_failed(kind, 1, failure, &reason, start);
         let (level, line) = failed(Kind::Node, Failure::Connection, "refused").unwrap();
         assert_eq!(level, Level::Warn);

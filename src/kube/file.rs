@@ -17,13 +17,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
 pub use self::content::{ContentError, Objects};
 use super::objects::AnnotationKeys;
-use super::{Change, WatchEvent, emit};
+use super::{Change, Kind, WatchEvent, emit};
+use crate::staleness::Staleness;
 use crate::thread::Stop;
 
 /// How often the file is looked at.
@@ -86,6 +87,8 @@ pub struct ClusterFile {
     seen: (Option<Signature>, bool),
     /// The hash of the content that was read last, good or bad.
     content: Option<u64>,
+    /// The hash of the good content that was read last.
+    good: Option<u64>,
 }
 
 impl ClusterFile {
@@ -96,14 +99,17 @@ impl ClusterFile {
     pub fn open(path: PathBuf, keys: AnnotationKeys) -> Result<(Self, Objects), FileError> {
         let signature = Signature::of(&path);
         let bytes = read(&path)?;
-        let mut file = Self { path, keys, seen: (signature, true), content: None };
+        let mut file = Self { path, keys, seen: (signature, true), content: None, good: None };
         file.content = Some(hash(&bytes));
         let objects = file.decode(&bytes)?;
+        file.good = file.content;
         Ok((file, objects))
     }
 
     /// Follows the file until told to stop.
-    pub fn run(mut self, first: Objects, events: &Sender<WatchEvent>, stop: &Stop) {
+    pub fn run(mut self, first: Objects, events: &Sender<WatchEvent>, staleness: &Staleness, stop: &Stop) {
+        let confirm = || Kind::ALL.iter().for_each(|kind| staleness.confirm(kind.resource(), Instant::now()));
+        confirm();
         let mut next = Some(first);
         loop {
             if let Some(objects) = next.take() {
@@ -116,13 +122,23 @@ impl ClusterFile {
                 return;
             }
             next = match self.look() {
-                Ok(objects) => objects,
+                Ok(objects) => {
+                    if self.is_good() {
+                        confirm();
+                    }
+                    objects
+                }
                 Err(error) => {
                     log::warn!("{error}; what it said before is served on");
                     None
                 }
             };
         }
+    }
+
+    /// Whether what was told last is what the file says now.
+    fn is_good(&self) -> bool {
+        self.seen.1 && self.content.is_some() && self.content == self.good
     }
 
     /// Looks at the file once: what is in it when that is new, whole and good.
@@ -151,6 +167,7 @@ impl ClusterFile {
             return Ok(None);
         }
         let objects = self.decode(&bytes)?;
+        self.good = self.content;
         log::info!("the cluster file {} was read again: {}", self.path.display(), objects.summary());
         Ok(Some(objects))
     }

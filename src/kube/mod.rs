@@ -16,6 +16,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, select};
 
@@ -24,6 +25,7 @@ use self::connection::Connection;
 use self::file::{ClusterFile, FileError};
 use self::objects::AnnotationKeys;
 use self::reflector::{Reflector, Shared, Watched};
+use crate::staleness::Staleness;
 use crate::thread::{Stop, Threads};
 use objects::{EndpointSlice, Node, Object, Service};
 
@@ -152,6 +154,7 @@ impl std::error::Error for Error {
 /// The threads of a source, seen from outside.
 pub struct Handle {
     described: String,
+    staleness: Arc<Staleness>,
     interrupts: Vec<(Kind, Interrupt)>,
 }
 
@@ -159,6 +162,11 @@ impl Handle {
     /// Where objects come from, for the log.
     pub fn describe(&self) -> &str {
         &self.described
+    }
+
+    /// How old what is known of each kind is, by its resource's name ([`Kind::resource`]).
+    pub fn staleness(&self) -> Arc<Staleness> {
+        Arc::clone(&self.staleness)
     }
 
     /// Ends every read that waits for the API server. To be called when the threads are told to stop, before they are
@@ -181,12 +189,15 @@ pub fn spawn(
     threads: &mut Threads,
 ) -> Result<Handle, Error> {
     let stop = threads.stop();
+    let kinds = if keys.service.is_some() { Kind::ALL.as_slice() } else { &[Kind::Node] };
+    let staleness = Arc::new(Staleness::new(kinds.iter().map(|kind| kind.resource()), Instant::now()));
     let (kubeconfig, context) = match source {
         Source::File(path) => {
             let described = format!("cluster file {}", path.display());
             let (file, first) = ClusterFile::open(path, keys).map_err(Error::File)?;
-            threads.spawn("watch-file", move || file.run(first, &events, &stop)).map_err(Error::Thread)?;
-            return Ok(Handle { described, interrupts: Vec::new() });
+            let ages = Arc::clone(&staleness);
+            threads.spawn("watch-file", move || file.run(first, &events, &ages, &stop)).map_err(Error::Thread)?;
+            return Ok(Handle { described, staleness, interrupts: Vec::new() });
         }
         Source::Api { kubeconfig, context } => (kubeconfig, context),
     };
@@ -194,14 +205,13 @@ pub fn spawn(
     let location = credentials.location();
     let described = format!("{} ({})", location.server(), location.described);
     let server = location.server().to_owned();
-    let kinds = if keys.service.is_some() { Kind::ALL.as_slice() } else { &[Kind::Node] };
     let clients: Vec<_> = kinds
         .iter()
         .map(|kind| (*kind, Client::new(*kind, Arc::clone(&credentials), keys.clone(), stop.clone())))
         .collect();
     let interrupts: Vec<_> = clients.iter().map(|(kind, client)| (*kind, client.interrupt())).collect();
     let shared = Arc::new(Shared {
-        connection: Connection::new(&server),
+        connection: Connection::new(&server, Arc::clone(&staleness)),
         restored: AtomicU64::new(0),
         interrupts: interrupts.clone(),
     });
@@ -214,7 +224,7 @@ pub fn spawn(
         }
         .map_err(Error::Thread)?;
     }
-    Ok(Handle { described, interrupts })
+    Ok(Handle { described, staleness, interrupts })
 }
 
 fn follow<T: Watched + Send + 'static>(

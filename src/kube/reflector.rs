@@ -91,7 +91,6 @@ impl<T: Watched> Reflector<T> {
             Step::List(token) => match self.client.list(&token) {
                 Ok(document) => {
                     let input = self.page(document);
-                    self.reached();
                     self.take(input, "")
                 }
                 Err(error) => self.fail(&error),
@@ -112,13 +111,9 @@ impl<T: Watched> Reflector<T> {
                     Ok(input) => input,
                     Err(error) => return self.fail(&error),
                 },
-                Ok(None) => {
-                    self.reached();
-                    return self.take(Input::End, "");
-                }
+                Ok(None) => return self.take(Input::End, ""),
                 Err(error) => return self.fail(&error),
             };
-            self.reached();
             self.take(input, "")?;
             self.check_restored()?;
             if !matches!(self.watch.step(Instant::now()), Step::Watch(_)) {
@@ -190,17 +185,14 @@ impl<T: Watched> Reflector<T> {
         self.take(Input::Failed(failure), &message)?;
         match failure {
             // These are answers of a server that is well.
-            Failure::Forbidden | Failure::Gone => self.reached(),
+            Failure::Forbidden | Failure::Gone => self.shared.connection.reached(T::KIND, Instant::now()),
             _ => {
                 let failures = self.watch.failures();
                 self.shared.connection.failed(T::KIND, failures, failure, &message, Instant::now());
             }
         }
+        self.shared.connection.outdated(T::KIND, failure, &message, Instant::now());
         Ok(())
-    }
-
-    fn reached(&self) {
-        self.shared.connection.reached(T::KIND, Instant::now());
     }
 
     /// Lists again when another kind saw a restored server.
@@ -214,7 +206,13 @@ impl<T: Watched> Reflector<T> {
 
     /// Gives an input to the state machine and tells what it says; `message` is what the server said with it.
     fn take(&mut self, input: Input<T>, message: &str) -> Result<(), Stopped> {
-        for told in self.watch.take(input, moment()) {
+        let shows_current = input.shows_current();
+        let all_told = self.watch.take(input, moment());
+        // A bookmark of a restored server shows that we are not.
+        if shows_current && self.watch.is_current() {
+            self.shared.connection.current(T::KIND, Instant::now());
+        }
+        for told in all_told {
             let event = match told {
                 Told::Changed(change) => T::event(change),
                 Told::Refused => {

@@ -99,6 +99,18 @@ pub enum Input<T: Object> {
     Restored,
 }
 
+impl<T: Object> Input<T> {
+    /// Whether it shows that everything of the kind is known up to now, if nothing is to be listed after it.
+    pub fn shows_current(&self) -> bool {
+        match self {
+            Self::Page { next, .. } => next.is_empty(),
+            Self::Event(_, version) => !version.is_empty(),
+            Self::Bookmark(_) | Self::End => true,
+            Self::Failed(_) | Self::Restored => false,
+        }
+    }
+}
+
 /// How something failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -174,6 +186,12 @@ impl<T: Object> Watch<T> {
             Doing::List { next, .. } => Step::List(next.clone()),
             _ => Step::Watch(self.version.clone().unwrap_or_default()),
         }
+    }
+
+    /// Whether there is a version to go on from. There is none before the first list, and after a restored server was
+    /// seen until it is listed.
+    pub fn is_current(&self) -> bool {
+        self.version.is_some()
     }
 
     /// How many failures there were since it was calm.

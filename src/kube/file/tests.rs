@@ -11,6 +11,10 @@ fn keys() -> AnnotationKeys {
     AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: Some("dns".into()) }
 }
 
+fn ages() -> Staleness {
+    Staleness::new(["nodes"], Instant::now())
+}
+
 fn decode(content: &str) -> Result<Objects, ContentError> {
     Objects::decode(content.as_bytes(), &keys())
 }
@@ -207,7 +211,7 @@ fn the_thread_tells_all_kinds_and_stops_even_when_nobody_takes_them() {
         let (sender, events) = unbounded();
         let mut threads = Threads::default();
         let stop = threads.stop();
-        threads.spawn("watch-file", move || file.run(first, &sender, &stop)).unwrap();
+        threads.spawn("watch-file", move || file.run(first, &sender, &ages(), &stop)).unwrap();
         let node = Node { name: "a".into(), ..Node::default() };
         let all = [
             WatchEvent::Nodes(Change::Replaced(vec![node])),
@@ -225,7 +229,28 @@ fn the_thread_tells_all_kinds_and_stops_even_when_nobody_takes_them() {
     let (sender, events) = bounded(0); // full from the start
     let mut threads = Threads::default();
     let stop = threads.stop();
-    threads.spawn("watch-file", move || file.run(first, &sender, &stop)).unwrap();
+    threads.spawn("watch-file", move || file.run(first, &sender, &ages(), &stop)).unwrap();
     threads.stop_and_join();
     drop(events);
+}
+
+#[test]
+fn what_is_known_is_current_while_the_file_says_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cluster.yaml");
+    fs::write(&path, nodes("a")).unwrap();
+    let (mut file, _) = ClusterFile::open(path.clone(), keys()).unwrap();
+    let mut look = || {
+        let read = file.look().map(|objects| objects.is_some());
+        (read.ok(), file.is_good())
+    };
+    assert_eq!(look(), (Some(false), true));
+    fs::write(&path, "kind: Node\n\tx").unwrap();
+    assert_eq!(look(), (Some(false), false), "perhaps it is still being written");
+    assert_eq!(look(), (None, false), "broken");
+    assert_eq!(look(), (Some(false), false));
+    fs::remove_file(&path).unwrap();
+    assert_eq!((look(), look()), ((Some(false), false), (None, false)), "gone");
+    fs::write(&path, nodes("a")).unwrap();
+    assert_eq!((look(), look()), ((Some(false), false), (Some(true), true)));
 }

@@ -269,3 +269,27 @@ fn when_another_kind_saw_a_restored_server_this_one_lists_too() {
     rig.take(Input::Restored);
     assert_eq!(rig.step(), list(""), "a list of which pages are missing starts again");
 }
+
+#[test]
+fn what_shows_that_everything_is_known() {
+    let mut rig = Rig::new();
+    for (input, shows) in [
+        (page("a", "7", "two"), false),
+        (page("b", "7", ""), true),
+        (Input::Event(None, "8".into()), true),
+        (Input::Event(None, String::new()), false), // of another kind
+        (bookmark("9"), true),
+        (Input::End, true),
+        (Input::Failed(Failure::Connection), false),
+        (page("a", "9", ""), true),
+        (bookmark("5"), false), // of a server that was restored
+        (page("a", "6", ""), true),
+        (Input::Restored, false),
+    ] {
+        let what = format!("{input:?}");
+        let shows_current = input.shows_current();
+        rig.take(input);
+        assert_eq!(shows_current && rig.watch.is_current(), shows, "{what}");
+        rig.pause();
+    }
+}

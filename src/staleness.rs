@@ -1,0 +1,71 @@
+//! How long ago each kind of object was last known to be current.
+//!
+//! In: that a kind is current now: its list is complete, an event or a bookmark came, or a watch ended as it should. Out:
+//! ages, for the log, the state directory and whoever shows them. A leaf, so that those who show them need not know who
+//! watches; plain atomics, so that nobody who looks is in the way of who watches.
+//!
+//! Time is monotonic and an argument. While a machine is suspended it stands still: an age is too small then until the
+//! watch is found to be dead, which takes half a minute.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The ages of all kinds.
+#[derive(Debug)]
+pub struct Staleness {
+    since: Instant,
+    kinds: Vec<(&'static str, AtomicU64)>,
+}
+
+impl Staleness {
+    /// Nothing was current yet of these kinds.
+    pub fn new(kinds: impl IntoIterator<Item = &'static str>, now: Instant) -> Self {
+        Self { since: now, kinds: kinds.into_iter().map(|name| (name, AtomicU64::new(0))).collect() }
+    }
+
+    /// A kind was current at `now`.
+    pub fn confirm(&self, kind: &str, now: Instant) {
+        // Milliseconds, and one more: 0 is never.
+        let milliseconds = now.saturating_duration_since(self.since).as_millis() as u64 + 1;
+        for (_, last) in self.kinds.iter().filter(|(name, _)| *name == kind) {
+            last.fetch_max(milliseconds, Ordering::Relaxed);
+        }
+    }
+
+    /// How long ago a kind was last known to be current; `None` if it never was in this run, or is not watched.
+    pub fn age(&self, kind: &str, now: Instant) -> Option<Duration> {
+        self.ages(now).find(|(name, _)| *name == kind).and_then(|(_, age)| age)
+    }
+
+    /// Likewise for every kind that is watched.
+    pub fn ages(&self, now: Instant) -> impl Iterator<Item = (&'static str, Option<Duration>)> {
+        self.kinds.iter().map(move |(name, last)| {
+            let last = last.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis);
+            (*name, last.map(|last| now.saturating_duration_since(self.since).saturating_sub(last)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_an_age_of_its_own() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let age = |seconds| Some(Duration::from_secs(seconds));
+        let staleness = Staleness::new(["nodes", "services"], start);
+        assert_eq!(staleness.ages(at(5)).collect::<Vec<_>>(), [("nodes", None), ("services", None)]);
+        staleness.confirm("nodes", at(0));
+        assert_eq!(staleness.age("nodes", at(5)), age(5), "the first moment counts");
+        staleness.confirm("nodes", at(10));
+        staleness.confirm("services", at(12));
+        staleness.confirm("pods", at(12));
+        assert_eq!(staleness.ages(at(13)).collect::<Vec<_>>(), [("nodes", age(3)), ("services", age(1))]);
+        assert_eq!(staleness.age("pods", at(13)), None);
+        staleness.confirm("nodes", at(2));
+        assert_eq!(staleness.age("nodes", at(13)), age(3), "it does not go back");
+        assert_eq!(staleness.age("nodes", at(9)), age(0), "nor below zero");
+    }
+}
