@@ -18,8 +18,9 @@ use crate::dns::{descriptors, tcp, udp};
 use crate::kube;
 use crate::publisher::Publisher;
 use crate::signals::{Signal, Signals};
+use crate::state::{self, Identity, Origin};
 use crate::thread::{Ended, Threads};
-use crate::zone::Published;
+use crate::zone::{Published, serial};
 
 /// How many events may wait for the publisher. A source that is faster waits itself, so that a storm of events costs
 /// time and not memory.
@@ -58,10 +59,18 @@ pub fn run(config: Config) -> Result<(), Error> {
     log::info!("k8s-node-dns {} serves {} on {}", env!("CARGO_PKG_VERSION"), config.zone.apex, Addresses(&listeners));
     let limits = Limits { rate: config.rate_limit, tcp: connections(config.tcp, &listeners) };
     serve_dns(&mut threads, listeners, &published, Arc::new(config.answer), limits)?;
-    let services_watched = config.annotations.service.is_some();
-    let source = kube::spawn(config.source, config.annotations, events_in, &mut threads).map_err(Error::Source)?;
+    let keys = config.annotations;
+    let services_watched = keys.service.is_some();
+    let source = kube::spawn(config.source, keys.clone(), events_in, &mut threads).map_err(Error::Source)?;
     log::info!("the cluster is {}", source.describe());
-    let publisher = Publisher::new(config.zone, Cluster::new(services_watched), published);
+    let zone = config.zone.apex.to_string();
+    let mut publisher = Publisher::new(config.zone, Cluster::new(services_watched), published);
+    if let Some(state) = &config.state {
+        let origin = Origin { source: source.describe().to_owned(), staleness: source.staleness() };
+        let (earlier, saver, writer) = state::open(state, Identity { zone, keys }, origin, serial::since_1970());
+        threads.spawn("state", move || writer.run()).map_err(system("the thread that writes the state"))?;
+        publisher = publisher.with_state(earlier, saver);
+    }
     let stop = threads.stop();
     threads.spawn("publisher", move || publisher.run(&events, &stop)).map_err(system("the publisher's thread"))?;
 

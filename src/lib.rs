@@ -56,5 +56,6 @@ pub mod logger;
 pub mod publisher;
 pub mod signals;
 pub mod staleness;
+pub mod state;
 pub mod thread;
 pub mod zone;

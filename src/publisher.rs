@@ -1,8 +1,9 @@
 //! Events in, published zones out: the one thread that owns the [`Cluster`] and writes [`Published`].
 //!
 //! The first event of a quiet period is published at once; events that come while a zone is built go into the next one.
-//! There is no timer but two: Services that fail don't hold back the nodes for more than [`SERVICES_MAY_TAKE`], and
-//! serials are at least a second apart.
+//! There are few timers: Services that fail don't hold back the nodes for more than [`SERVICES_MAY_TAKE`], serials are at
+//! least a second apart, and with a state directory what is not listed in time is served from there, and what is served
+//! is written there.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,9 +12,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, select};
 
 use crate::cluster::{Changes, Cluster};
 use crate::kube::{Kind, WatchEvent};
+use crate::state::saver::Saver;
+use crate::state::{Earlier, Fallback};
 use crate::thread::Stop;
 use crate::zone::published::Publish;
-use crate::zone::serial::{self, Versions};
+use crate::zone::serial::{self, Version, Versions};
 use crate::zone::{Published, Zone, ZoneConfig};
 
 /// How long the first zone waits for Services and EndpointSlices once nodes are known.
@@ -29,8 +32,14 @@ pub struct Publisher {
     cluster: Cluster,
     publish: Publish,
     serving: Option<Serving>,
+    started: Instant,
     /// When nodes were listed for the first time.
     nodes_since: Option<Instant>,
+    /// The version that an earlier run published last.
+    last_version: Option<Version>,
+    /// What an earlier run knew, as long as it may be of use.
+    fallback: Option<Fallback>,
+    saver: Option<Saver>,
 }
 
 /// The zone that is being published, and its version.
@@ -43,7 +52,28 @@ struct Serving {
 impl Publisher {
     /// A publisher that knows nothing yet.
     pub fn new(config: ZoneConfig, cluster: Cluster, published: Arc<Published>) -> Self {
-        Self { config, cluster, publish: Publish::new(published), serving: None, nodes_since: None }
+        Self {
+            config,
+            cluster,
+            publish: Publish::new(published),
+            serving: None,
+            started: Instant::now(),
+            nodes_since: None,
+            last_version: None,
+            fallback: None,
+            saver: None,
+        }
+    }
+
+    /// The same, that goes on from what an earlier run left, and leaves something for the next.
+    #[must_use]
+    pub fn with_state(mut self, earlier: Option<Earlier>, saver: Saver) -> Self {
+        if let Some(Earlier { version, fallback }) = earlier {
+            self.last_version = Some(version);
+            self.fallback = fallback;
+        }
+        self.saver = Some(saver);
+        self
     }
 
     /// Publishes until told to stop, or until nobody can send events any more.
@@ -52,18 +82,64 @@ impl Publisher {
             let first = match self.next(events, stop) {
                 Ok(event) => Some(event),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             };
             let mut changes = Changes::default();
+            let mut is_new = false;
             for event in first.into_iter().chain(events.try_iter().take(EVENTS_A_ZONE)) {
-                let more = self.cluster.apply(event);
-                for story in &more.story {
-                    log::log!(story.level(), "{story}");
-                }
+                let more = self.apply(event);
+                is_new |= !more.story.is_empty() || !more.is_empty();
                 changes.merge(more);
             }
-            self.advance(&changes, Instant::now());
+            let now = Instant::now();
+            changes.merge(self.fall_back(now));
+            self.advance(&changes, now);
+            self.save(is_new || !changes.is_empty());
         }
+        if let (Some(saver), Some(serving)) = (self.saver, self.serving) {
+            saver.finish(&self.cluster, serving.versions.present(), Instant::now(), serial::since_1970());
+        }
+    }
+
+    /// Folds an event in and tells what it did.
+    fn apply(&mut self, event: WatchEvent) -> Changes {
+        let kind = event.kind();
+        let was_restored = self.cluster.restored(kind);
+        let changes = self.cluster.apply(event);
+        if was_restored && !self.cluster.restored(kind) {
+            log::info!("{} are listed: they replace what the state said", kind.resource());
+        }
+        for story in &changes.story {
+            log::log!(story.level(), "{story}");
+        }
+        changes
+    }
+
+    /// Takes from the state what is not listed: everything when the lists take too long, and what is forbidden at once,
+    /// since a right that is lost takes no names.
+    fn fall_back(&mut self, now: Instant) -> Changes {
+        let mut changes = Changes::default();
+        let Some(fallback) = &mut self.fallback else { return changes };
+        let services_are_late = self.nodes_since.is_some_and(|since| now >= since + SERVICES_MAY_TAKE);
+        let is_late = now >= fallback.due() || services_are_late;
+        let cluster = &self.cluster;
+        let taken = fallback.take(now, |kind| cluster.refused(kind) || is_late && !cluster.listed(kind));
+        if is_late || Kind::ALL.iter().all(|kind| cluster.listed(*kind)) {
+            self.fallback = None;
+        }
+        for list in taken {
+            changes.merge(self.cluster.restore(list));
+        }
+        changes
+    }
+
+    /// Has the state written when it is time.
+    fn save(&mut self, changed: bool) {
+        let (Some(saver), Some(serving)) = (&mut self.saver, &self.serving) else { return };
+        if changed {
+            saver.changed();
+        }
+        saver.save(&self.cluster, serving.versions.present(), Instant::now(), serial::since_1970());
     }
 
     /// Waits for an event, or for the next deadline.
@@ -78,16 +154,21 @@ impl Publisher {
 
     /// When something is to be done even if no event comes.
     fn deadline(&self) -> Option<Instant> {
-        match &self.serving {
+        let publish = match &self.serving {
             Some(serving) => serving.versions.due(serving.zone.digest()),
             None => self.nodes_since.map(|since| since + SERVICES_MAY_TAKE),
-        }
+        };
+        let fall_back = self.fallback.as_ref().map(Fallback::due);
+        let saver = self.saver.as_ref().filter(|_| self.serving.is_some());
+        let save = saver.map(|saver| saver.due(Instant::now()));
+        [publish, fall_back, save].into_iter().flatten().min()
     }
 
     /// Publishes what has to be published after `changes`.
     fn advance(&mut self, changes: &Changes, now: Instant) {
         if self.nodes_since.is_none() && self.cluster.loaded(Kind::Node) {
-            self.nodes_since = Some(now);
+            // Where nodes come from the state, the API had its time.
+            self.nodes_since = Some(if self.cluster.restored(Kind::Node) { self.started } else { now });
         }
         match self.serving.take() {
             None => self.serving = self.first_zone(now),
@@ -109,7 +190,7 @@ impl Publisher {
             );
         }
         let zone = Zone::build(&self.config, &self.cluster);
-        let versions = Versions::first(zone.digest(), None, serial::clock(), now);
+        let versions = Versions::first(zone.digest(), self.last_version, serial::clock(), now);
         let zone = zone.with_serial(versions.serial());
         log_skipped(&zone, None);
         log::info!(

@@ -1,34 +1,39 @@
 //! How long ago each kind of object was last known to be current.
 //!
-//! In: that a kind is current now: its list is complete, an event or a bookmark came, or a watch ended as it should. Out:
-//! ages, for the log, the state directory and whoever shows them. A leaf, so that those who show them need not know who
+//! In: that a kind is current now: its list is complete, an event or a bookmark came, or a watch ended as it should; or
+//! that it is what an earlier run knew. Out: ages, for the log, the state directory and whoever shows them. A leaf, so that those who show them need not know who
 //! watches; plain atomics, so that nobody who looks is in the way of who watches.
 //!
 //! Time is monotonic and an argument. While a machine is suspended it stands still: an age is too small then until the
 //! watch is found to be dead, which takes half a minute.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The ages of all kinds.
 #[derive(Debug)]
 pub struct Staleness {
     since: Instant,
-    kinds: Vec<(&'static str, AtomicU64)>,
+    /// When each was last known to be current, in milliseconds after `since`.
+    kinds: Vec<(&'static str, AtomicI64)>,
 }
 
 impl Staleness {
     /// Nothing was current yet of these kinds.
     pub fn new(kinds: impl IntoIterator<Item = &'static str>, now: Instant) -> Self {
-        Self { since: now, kinds: kinds.into_iter().map(|name| (name, AtomicU64::new(0))).collect() }
+        Self { since: now, kinds: kinds.into_iter().map(|name| (name, AtomicI64::new(NEVER))).collect() }
     }
 
     /// A kind was current at `now`.
     pub fn confirm(&self, kind: &str, now: Instant) {
-        // Milliseconds, and one more: 0 is never.
-        let milliseconds = now.saturating_duration_since(self.since).as_millis() as u64 + 1;
-        for (_, last) in self.kinds.iter().filter(|(name, _)| *name == kind) {
-            last.fetch_max(milliseconds, Ordering::Relaxed);
+        self.restore(kind, Duration::ZERO, now);
+    }
+
+    /// What is known of a kind at `now` is so old: it was restored.
+    pub fn restore(&self, kind: &str, age: Duration, now: Instant) {
+        let last = milliseconds(now.saturating_duration_since(self.since)).saturating_sub(milliseconds(age));
+        for (_, known) in self.kinds.iter().filter(|(name, _)| *name == kind) {
+            known.fetch_max(last, Ordering::Relaxed);
         }
     }
 
@@ -39,11 +44,19 @@ impl Staleness {
 
     /// Likewise for every kind that is watched.
     pub fn ages(&self, now: Instant) -> impl Iterator<Item = (&'static str, Option<Duration>)> {
+        let now = milliseconds(now.saturating_duration_since(self.since));
         self.kinds.iter().map(move |(name, last)| {
-            let last = last.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis);
-            (*name, last.map(|last| now.saturating_duration_since(self.since).saturating_sub(last)))
+            let last = Some(last.load(Ordering::Relaxed)).filter(|last| *last != NEVER);
+            (*name, last.map(|last| Duration::from_millis(now.saturating_sub(last).max(0) as u64)))
         })
     }
+}
+
+/// The moment of a kind that never was current.
+const NEVER: i64 = i64::MIN;
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -67,5 +80,17 @@ mod tests {
         staleness.confirm("nodes", at(2));
         assert_eq!(staleness.age("nodes", at(13)), age(3), "it does not go back");
         assert_eq!(staleness.age("nodes", at(9)), age(0), "nor below zero");
+    }
+
+    #[test]
+    fn what_was_restored_is_older_than_the_run() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let staleness = Staleness::new(["nodes"], start);
+        staleness.restore("nodes", Duration::from_secs(3600), at(5));
+        assert_eq!(staleness.age("nodes", at(15)), Some(Duration::from_secs(3610)));
+        staleness.confirm("nodes", at(20));
+        staleness.restore("nodes", Duration::from_secs(3600), at(21));
+        assert_eq!(staleness.age("nodes", at(22)), Some(Duration::from_secs(2)));
     }
 }

@@ -17,9 +17,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cluster", &["kube"]),
     ("zone", &["cluster"]),
     ("dns", &["zone", "thread"]),
-    ("publisher", &["kube", "cluster", "zone", "thread"]),
-    ("config", &["cli", "kube", "zone", "dns", "logger"]),
-    ("daemon", &["config", "kube", "cluster", "zone", "publisher", "dns", "signals", "thread"]),
+    ("state", &["kube", "cluster", "zone", "staleness"]),
+    ("publisher", &["kube", "cluster", "zone", "state", "thread"]),
+    ("config", &["cli", "kube", "zone", "state", "dns", "logger"]),
+    ("daemon", &["config", "kube", "cluster", "zone", "state", "publisher", "dns", "signals", "thread"]),
 ];
 
 /// Files, with their part that is not for tests.

@@ -114,6 +114,7 @@ macro_rules! flags {
 
 /// RFC 2181, section 8.
 const SECONDS: &str = "whole seconds from 0 to 2147483647";
+const DURATION: &str = "whole numbers with units ms, s, m, h or d, as 5s or 1h30m; a number alone is seconds";
 const ANNOTATION: &str = "an annotation key, NAME or PREFIX/NAME, as Kubernetes allows it (at most 63 letters, \
     digits, '-', '_' and '.' after the prefix)";
 
@@ -318,6 +319,36 @@ flags! {
         details: "With an empty value (--service-annotation=) Services and EndpointSlices are not watched.",
         allowed: "an annotation key, NAME or PREFIX/NAME, as Kubernetes allows it, or nothing",
         example: "example.com/dns",
+    }
+    /// `--state-dir`
+    STATE_DIR {
+        name: "state-dir",
+        value: Some("DIRECTORY"),
+        section: Section::Kubernetes,
+        summary: "Keep the last good state of the cluster here, to serve it when the next start finds no API server",
+        details: "It is made if it is missing. Each daemon wants one of its own. No credentials are written.",
+        allowed: "the path of a directory that the daemon may write to",
+        example: "/var/lib/k8s-node-dns",
+    }
+    /// `--state-after`
+    STATE_AFTER {
+        name: "state-after",
+        value: Some("DURATION"),
+        default: Default::Text("5s"),
+        section: Section::Kubernetes,
+        summary: "How long the first lists may take before what is missing is served from the state",
+        allowed: DURATION,
+        example: "5s",
+    }
+    /// `--state-max-age`
+    STATE_MAX_AGE {
+        name: "state-max-age",
+        value: Some("DURATION"),
+        default: Default::Text("24h"),
+        section: Section::Kubernetes,
+        summary: "A state that was last known to be current longer ago than this is not served",
+        allowed: DURATION,
+        example: "24h",
     }
     /// `--server-id`
     SERVER_ID {

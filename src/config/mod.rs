@@ -9,6 +9,7 @@ mod limits;
 mod listen;
 mod name;
 mod servers;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use crate::dns::tcp;
 use crate::kube::Source;
 use crate::kube::objects::AnnotationKeys;
 use crate::logger::{self, LogConfig};
+use crate::state::StateConfig;
 use crate::zone::{SoaConfig, ZoneConfig};
 
 /// Everything the operator says, one part for each consumer.
@@ -47,6 +49,8 @@ pub struct Config {
     pub source: Source,
     /// Which annotations of theirs are read.
     pub annotations: AnnotationKeys,
+    /// Where the last good cluster is kept, if it is.
+    pub state: Option<StateConfig>,
     /// The log.
     pub log: LogConfig,
     /// What is odd about the flags; for the log, once there is one.
@@ -71,8 +75,9 @@ impl Config {
             version_bind: short_text(&arguments, &flags::VERSION_BIND)?,
             cookie_secrets: cookies::secrets(arguments.value(&flags::COOKIE_SECRET_FILE))?,
         };
+        let state = state::parse(&arguments, &mut warnings)?;
         let log = log_config(&arguments)?;
-        Ok(Self { zone, answer, listen, rate_limit, tcp, source, annotations, log, warnings })
+        Ok(Self { zone, answer, listen, rate_limit, tcp, source, annotations, state, log, warnings })
     }
 }
 

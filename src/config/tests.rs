@@ -78,7 +78,23 @@ fn three_flags_are_enough() {
     assert_eq!(config.annotations, keys);
     assert_eq!((config.answer.server_id, config.answer.version_bind), (None, None));
     assert_eq!(config.log, LogConfig { level: log::Level::Info, format: logger::Format::Text });
+    assert_eq!(config.state, None);
     assert_eq!(config.warnings, [""; 0]);
+}
+
+#[test]
+fn a_state_directory_and_its_times() {
+    let seconds = std::time::Duration::from_secs;
+    let state = |more: &[&str]| config(more).state.map(|state| (state.folder, state.after, state.max_age));
+    assert_eq!(state(&["--state-dir=/var/lib/dns"]), Some(("/var/lib/dns".into(), seconds(5), seconds(86_400))));
+    let all = ["--state-dir=x", "--state-after=1m", "--state-max-age=7d"];
+    assert_eq!(state(&all), Some(("x".into(), seconds(60), seconds(7 * 86_400))));
+    assert_eq!(state(&["--state-dir="]), None);
+    let config = config(&["--state-after=1m"]);
+    assert_eq!(
+        (config.state, &config.warnings[..]),
+        (None, &["--state-after has no effect without --state-dir".to_owned()][..])
+    );
 }
 
 #[test]

@@ -146,7 +146,9 @@ impl Connection {
         }
         let mut state = self.state.lock();
         let outage = &mut state.outage;
-        outage.kinds.entry(kind).or_insert_with(|| known.and_then(|age| now.checked_sub(age)).unwrap_or(now));
+        let since = known.and_then(|age| now.checked_sub(age)).unwrap_or(now);
+        // A state from the disk may turn out to be what is served only later.
+        outage.kinds.entry(kind).and_modify(|earlier| *earlier = since.min(*earlier)).or_insert(since);
         let age = now.saturating_duration_since(*outage.kinds.values().min()?);
         if age < *REMINDERS.get(outage.told)? {
             return None;

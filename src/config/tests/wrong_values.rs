@@ -147,6 +147,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("rate-limit-exempt", "fe80::1%eth0", "is neither"),
     ("rate-limit-exempt", "10.0.0.0/8,[::1]", "\"[::1]\" is neither"),
     ("log-level", "", "is no level"),
+    ("state-after", "soon", "is not a duration"),
+    ("state-after", "", "is not a duration"),
+    ("state-after", "5 s", "is not a duration"),
+    ("state-max-age", "-1h", "is not a duration"),
+    ("state-max-age", "1.5h", "is not a duration"),
+    ("state-max-age", "4000d", "is longer than ten years"),
     ("log-level", "verbose", "is no level"),
     ("log-level", "off", "is no level"),
     ("log-format", "", "is no format"),
@@ -187,7 +193,7 @@ fn a_wrong_value_names_flag_value_reason_allowed_and_example() {
     }
     let tried: BTreeSet<_> = WRONG.iter().map(|(name, ..)| *name).collect();
     // Empty is "not set" to these, and every other text may be a path or a name.
-    let anything_goes = ["kubeconfig", "context"];
+    let anything_goes = ["kubeconfig", "context", "state-dir"];
     for flag in FLAGS.iter().filter(|flag| flag.value.is_some() && !anything_goes.contains(&flag.name)) {
         assert!(tried.contains(flag.name), "--{} has no wrong value here", flag.name);
     }

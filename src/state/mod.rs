@@ -1,0 +1,239 @@
+//! The last good cluster on disk, so that a start without an API has something to serve.
+//!
+//! ```text
+//! start:  file -> folder -> format -> Earlier { version of the zone, objects if they may be served }
+//! then:   Cluster + Version -> Saver (publisher's thread: when, and encoding) -> Writer (own thread: disk)
+//! ```
+//!
+//! What is stored is what the zone is built from, as far as it counts for DNS, with the zone's version: whether the same
+//! content is served after a restart decides about its serial. No credentials are in it, but names of nodes and Services
+//! and their addresses are: the file is for its owner alone. Nothing that is wrong with the folder or the file ends the
+//! daemon: the worst is a start without a state.
+
+pub mod folder;
+pub mod format;
+pub mod saver;
+pub mod writer;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::folder::Folder;
+use self::format::{Flaw, State};
+use self::saver::Saver;
+use self::writer::Writer;
+use crate::kube::objects::AnnotationKeys;
+use crate::kube::{Kind, WatchEvent};
+use crate::staleness::Staleness;
+use crate::zone::serial::Version;
+
+/// Where the state is, and when it is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateConfig {
+    /// `--state-dir`
+    pub folder: PathBuf,
+    /// `--state-after`: how long the first lists may take.
+    pub after: Duration,
+    /// `--state-max-age`: a state that was last known to be current before that is not served.
+    pub max_age: Duration,
+}
+
+/// What must be the same in the file and in the configuration, or its objects mean something else. The address of the
+/// API server is not: it changes while the cluster stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The zone's name.
+    pub zone: String,
+    /// Which annotations were read.
+    pub keys: AnnotationKeys,
+}
+
+/// Where the objects of this run come from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// In words.
+    pub source: String,
+    /// How old they are.
+    pub staleness: Arc<Staleness>,
+}
+
+/// What an earlier run left.
+#[derive(Debug)]
+pub struct Earlier {
+    /// The version of the zone that it published last.
+    pub version: Version,
+    /// What can be served; `None` when it is too old, or the annotations were other ones.
+    pub fallback: Option<Fallback>,
+}
+
+/// A cluster as an earlier run knew it.
+#[derive(Debug)]
+pub struct Fallback {
+    objects: Vec<WatchEvent>,
+    age: Age,
+    /// When it was read.
+    read: Instant,
+    after: Duration,
+    /// Where it is and what it is of, for the log.
+    described: String,
+    staleness: Arc<Staleness>,
+}
+
+impl Fallback {
+    /// When the lists have taken too long.
+    pub fn due(&self) -> Instant {
+        self.read + self.after
+    }
+
+    /// Takes the kinds that are wanted, each as a list, and says so in the log.
+    pub fn take(&mut self, now: Instant, wanted: impl Fn(Kind) -> bool) -> Vec<WatchEvent> {
+        let (taken, left): (Vec<_>, Vec<_>) = self.objects.drain(..).partition(|list| wanted(list.kind()));
+        self.objects = left;
+        if taken.is_empty() {
+            return taken;
+        }
+        let kinds: Vec<_> = taken.iter().map(|list| list.kind().resource()).collect();
+        if let Age::Known(age) = self.age {
+            let age = age + now.saturating_duration_since(self.read);
+            kinds.iter().for_each(|kind| self.staleness.restore(kind, age, now));
+        }
+        log::warn!(
+            "{} are not listed after {}: what the state in {} says is served until they are; it is {}",
+            kinds.join(", "),
+            human(now.saturating_duration_since(self.read)),
+            self.described,
+            self.age
+        );
+        taken
+    }
+}
+
+/// How old a state is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// So old.
+    Known(Duration),
+    /// From the future: this clock, or the one that it was written by, is wrong. Counts as fresh.
+    Future,
+    /// The clock was wrong when it was written. Counts as fresh.
+    Unknown,
+}
+
+impl Age {
+    /// The age at `now` of what was current at `then`, both in seconds since 1970; `None` while the clock was, or is,
+    /// before the date of the program's source.
+    pub fn at(now: Option<u64>, then: Option<u64>) -> Self {
+        let Some(then) = then else { return Self::Unknown };
+        // A clock that is not believed is one of a board without a battery: it is later than it shows.
+        match now.and_then(|now| now.checked_sub(then)) {
+            Some(seconds) => Self::Known(Duration::from_secs(seconds)),
+            None => Self::Future,
+        }
+    }
+
+    fn is_beyond(self, max: Duration) -> bool {
+        matches!(self, Self::Known(age) if age > max)
+    }
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(age) => write!(f, "{} old", human(*age)),
+            Self::Future => f.write_str("of the future by this clock, so of unknown age"),
+            Self::Unknown => f.write_str("written while the clock was wrong, so of unknown age"),
+        }
+    }
+}
+
+/// Reads what an earlier run left, and makes the pair that keeps it up to date. `clock` is in seconds since 1970, if it
+/// is right.
+pub fn open(
+    config: &StateConfig,
+    identity: Identity,
+    origin: Origin,
+    clock: Option<u64>,
+) -> (Option<Earlier>, Saver, Writer) {
+    let mut folder = Folder::new(config.folder.clone());
+    let claimed = folder.claim();
+    if let Err(trouble) = &claimed {
+        log::warn!("{trouble}");
+    }
+    let state = match folder.read() {
+        Ok(None) => None,
+        Ok(Some(bytes)) => match format::decode(&bytes, &identity.zone) {
+            Ok(state) => Some(state),
+            Err(flaw) => {
+                reject(&mut folder, &flaw, claimed.is_ok());
+                None
+            }
+        },
+        Err(trouble) => {
+            log::warn!("{trouble}; starting without a state");
+            None
+        }
+    };
+    let current = state.as_ref().and_then(|state| state.current);
+    let earlier = state.map(|state| Earlier {
+        version: state.version,
+        fallback: fallback(state, config, &identity, Age::at(clock, current), Arc::clone(&origin.staleness)),
+    });
+    let (saver, jobs) = Saver::new(identity, origin, config.max_age, current);
+    (earlier, saver, Writer::new(folder, jobs, claimed.as_ref().err()))
+}
+
+/// Puts a file that cannot be used out of the way, unless it is somebody else's.
+fn reject(folder: &mut Folder, flaw: &Flaw, is_ours: bool) {
+    let path = folder.file();
+    let path = path.display();
+    if !is_ours {
+        log::warn!("the state {path} is not served: {flaw}");
+        return;
+    }
+    match folder.set_aside() {
+        Ok(aside) => log::warn!("the state {path} is not served: {flaw}. It is {} now", aside.display()),
+        Err(trouble) => log::warn!("the state {path} is not served: {flaw}. {trouble}"),
+    }
+}
+
+/// What may be served of a state.
+fn fallback(
+    state: State,
+    config: &StateConfig,
+    identity: &Identity,
+    age: Age,
+    staleness: Arc<Staleness>,
+) -> Option<Fallback> {
+    let folder = config.folder.display();
+    if state.keys != identity.keys {
+        log::warn!("the state in {folder} is not served: the flags name other annotations than when it was written");
+        return None;
+    }
+    if age.is_beyond(config.max_age) {
+        let max = human(config.max_age);
+        log::warn!("the state in {folder} is not served: it is {age}, which is more than --state-max-age, {max}");
+        return None;
+    }
+    let described = format!("{folder}, of {}", state.source);
+    let after = config.after;
+    log::info!("the state in {described}, is {age}: what is not listed in {} is served from it", human(after));
+    Some(Fallback { objects: state.objects, age, read: Instant::now(), after, described, staleness })
+}
+
+/// A duration as people say it.
+pub fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, 0) if !duration.is_zero() => format!("{}ms", duration.as_millis()),
+        (0, 0, 0, seconds) => format!("{seconds}s"),
+        (0, 0, minutes, 0) => format!("{minutes}m"),
+        (0, 0, minutes, seconds) => format!("{minutes}m {seconds}s"),
+        (0, hours, minutes, _) => format!("{hours}h {minutes}m"),
+        (days, hours, ..) => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
