@@ -16,3 +16,5 @@ mod fake_api;
 mod peers;
 #[cfg(test)]
 mod real_api;
+#[cfg(test)]
+mod state;

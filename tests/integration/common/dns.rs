@@ -60,6 +60,19 @@ pub(crate) fn ask(server: SocketAddr, question: &str) -> io::Result<Reply> {
     parse(&query, &buffer[..length])
 }
 
+/// The serial of a zone's SOA.
+pub(crate) fn serial(server: SocketAddr, zone: &str) -> Option<u32> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+    socket.connect(server).ok()?;
+    socket.set_read_timeout(Some(TIMEOUT)).ok()?;
+    socket.send(&query(&format!("{zone} SOA"))).ok()?;
+    let mut buffer = [0; 512];
+    let length = socket.recv(&mut buffer).ok()?;
+    let reply = Message::from_octets(&buffer[..length]).ok()?;
+    let record = reply.answer().ok()?.limit_to::<domain::rdata::Soa<_>>().next()?.ok()?;
+    Some(record.data().serial().into_int())
+}
+
 /// Asks `NAME TYPE` over TCP.
 pub(crate) fn ask_tcp(server: SocketAddr, question: &str) -> io::Result<Reply> {
     let mut stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
