@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
+use domain::base::Serial;
+use k8s_node_dns::cluster::Cluster;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, Transport};
 use k8s_node_dns::dns::limits::{RateLimitConfig, RateLimits};
 use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed};
 use k8s_node_dns::kube::objects::{AnnotationKeys, Node};
 use k8s_node_dns::kube::{Change, WatchEvent};
+use k8s_node_dns::state::{Identity, format};
 use k8s_node_dns::zone::Zone;
+use k8s_node_dns::zone::serial::{Digest, Version};
 use serde::de::DeserializeSeed;
 use serde_json::json;
 
@@ -65,6 +69,29 @@ fn update_zone(bencher: Bencher<'_, '_>, nodes: usize) {
         let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(fixture::node(nodes / 2, ready))));
         zone = zone.update(&cluster, &changes);
     });
+}
+
+/// The state as it is written to the disk, and read again; the publisher does the former once a second at most.
+#[divan::bench(args = [50, 500, 5000])]
+fn encode_state(bencher: Bencher<'_, '_>, nodes: usize) {
+    let cluster = fixture::cluster(nodes);
+    bencher.bench_local(|| state_of(&cluster).len());
+}
+
+#[divan::bench(args = [50, 500, 5000])]
+fn decode_state(bencher: Bencher<'_, '_>, nodes: usize) {
+    let bytes = state_of(&fixture::cluster(nodes));
+    assert!(format::decode(&bytes, ZONE).is_ok(), "it can be read");
+    bencher.counter(BytesCount::of_slice(&bytes)).bench_local(|| format::decode(&bytes, ZONE).is_ok());
+}
+
+const ZONE: &str = "lb.example.test";
+
+fn state_of(cluster: &Cluster) -> Vec<u8> {
+    let keys = AnnotationKeys { areas: "areas".to_owned(), addresses: "ips".to_owned(), service: None };
+    let version = Version { serial: Serial(1), digest: Digest(1) };
+    let identity = Identity { zone: ZONE.to_owned(), keys };
+    format::encode(&identity, "a bench", Some(1_800_000_000), version, cluster).unwrap_or_default()
 }
 
 /// A page of 500 nodes from the API server, each of about 10 KB: most of it is images and managed fields.

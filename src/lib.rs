@@ -10,11 +10,13 @@
 //! ```
 //!
 //! - [`kube`] finds the API and its credentials, lists and watches, and decodes the few fields that count. It alone
-//!   knows HTTP, TLS and JSON. A file can stand in for the API.
+//!   knows HTTP, TLS and the objects' JSON. A file can stand in for the API.
 //! - [`cluster`] folds events into areas, Services and their addresses. Whether a node counts is decided in one pure
 //!   function, whose verdict carries its reason.
 //! - [`zone`] is a pure function of configuration and cluster: the complete records of each name, encoded, and a lookup.
 //! - [`publisher`] owns the cluster, builds zones from it and publishes them.
+//! - [`state`] keeps the last good cluster on disk, between one run and the next: the publisher hands it what to write,
+//!   and takes from it what cannot be listed. A thread of its own waits for the disk.
 //! - [`dns`] answers: one pure function from query, zone and context to reply, and two ways to carry packets.
 //! - [`daemon`] is the composition root: it alone knows everybody. [`config`] makes each consumer's part of the
 //!   configuration from what [`cli`] has parsed.
@@ -29,10 +31,14 @@
 //! - A published zone is immutable. An update is a new `Arc<Zone>`, built off the lock, that shares every name that did
 //!   not change. The old one is freed by the publisher, not by a DNS thread.
 //! - The daemon is ready exactly when a zone has been published; there is no second flag that could disagree. One is
-//!   published once nodes are listed, and Services and EndpointSlices are listed, refused, or have failed for 5 s.
+//!   published once nodes are listed, and Services and EndpointSlices are listed, refused, or have failed for 5 s; or
+//!   from the state directory.
 //! - Nothing is answered NXDOMAIN for want of knowledge: before that, and for names that only a kind which is not listed
 //!   yet could tell, the answer is SERVFAIL.
-//! - Losing the API never empties the zone: the last good one is served until there is a newer one.
+//! - Losing the API never empties the zone: the last good one is served until there is a newer one. Nor does a restart,
+//!   where there is a state directory.
+//! - Nothing that is wrong with the disk ends the daemon or delays an answer: only the thread `state` waits for it, once
+//!   the start is over.
 //! - A list replaces a kind's state in one step; nobody sees half a list.
 //! - A query allocates nothing, formats nothing and logs nothing, and its cost does not depend on the number of nodes.
 //!

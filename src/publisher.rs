@@ -227,3 +227,6 @@ fn log_skipped(zone: &Zone, old: Option<&Zone>) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

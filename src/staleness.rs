@@ -7,34 +7,71 @@
 //! Time is monotonic and an argument. While a machine is suspended it stands still: an age is too small then until the
 //! watch is found to be dead, which takes half a minute.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 /// The ages of all kinds.
 #[derive(Debug)]
 pub struct Staleness {
     since: Instant,
-    /// When each was last known to be current, in milliseconds after `since`.
-    kinds: Vec<(&'static str, AtomicI64)>,
+    kinds: Vec<Kind>,
+}
+
+/// What is known of a kind.
+#[derive(Debug)]
+struct Kind {
+    name: &'static str,
+    /// When it was last known to be current, in milliseconds after the start.
+    last: AtomicI64,
+    /// A [`Knowledge`], which only ever grows.
+    knowledge: AtomicU8,
+}
+
+/// Where what is known of a kind comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Knowledge {
+    /// Nothing is known.
+    None,
+    /// It is what an earlier run knew.
+    Restored,
+    /// It was listed in this run.
+    Listed,
 }
 
 impl Staleness {
     /// Nothing was current yet of these kinds.
     pub fn new(kinds: impl IntoIterator<Item = &'static str>, now: Instant) -> Self {
-        Self { since: now, kinds: kinds.into_iter().map(|name| (name, AtomicI64::new(NEVER))).collect() }
+        let kind = |name| Kind { name, last: AtomicI64::new(NEVER), knowledge: AtomicU8::new(Knowledge::None as u8) };
+        Self { since: now, kinds: kinds.into_iter().map(kind).collect() }
     }
 
     /// A kind was current at `now`.
     pub fn confirm(&self, kind: &str, now: Instant) {
-        self.restore(kind, Duration::ZERO, now);
+        self.note(kind, Some(Duration::ZERO), Knowledge::Listed, now);
     }
 
-    /// What is known of a kind at `now` is so old: it was restored.
-    pub fn restore(&self, kind: &str, age: Duration, now: Instant) {
-        let last = milliseconds(now.saturating_duration_since(self.since)).saturating_sub(milliseconds(age));
-        for (_, known) in self.kinds.iter().filter(|(name, _)| *name == kind) {
-            known.fetch_max(last, Ordering::Relaxed);
+    /// What is known of a kind is what an earlier run knew. At `now` it is so old, if that is known.
+    pub fn restore(&self, kind: &str, age: Option<Duration>, now: Instant) {
+        self.note(kind, age, Knowledge::Restored, now);
+    }
+
+    fn note(&self, kind: &str, age: Option<Duration>, knowledge: Knowledge, now: Instant) {
+        let now = milliseconds(now.saturating_duration_since(self.since));
+        for known in self.kinds.iter().filter(|known| known.name == kind) {
+            if let Some(age) = age {
+                known.last.fetch_max(now.saturating_sub(milliseconds(age)), Ordering::Relaxed);
+            }
+            known.knowledge.fetch_max(knowledge as u8, Ordering::Relaxed);
         }
+    }
+
+    /// Where what is known of a kind comes from.
+    pub fn knowledge(&self, kind: &str) -> Knowledge {
+        let known = self.kinds.iter().find(|known| known.name == kind);
+        let is_at_least = |knowledge| known.is_some_and(|it| it.knowledge.load(Ordering::Relaxed) >= knowledge as u8);
+        let grown = [Knowledge::Listed, Knowledge::Restored].into_iter().find(|knowledge| is_at_least(*knowledge));
+        grown.unwrap_or(Knowledge::None)
     }
 
     /// How long ago a kind was last known to be current; `None` if it never was in this run, or is not watched.
@@ -45,9 +82,9 @@ impl Staleness {
     /// Likewise for every kind that is watched.
     pub fn ages(&self, now: Instant) -> impl Iterator<Item = (&'static str, Option<Duration>)> {
         let now = milliseconds(now.saturating_duration_since(self.since));
-        self.kinds.iter().map(move |(name, last)| {
-            let last = Some(last.load(Ordering::Relaxed)).filter(|last| *last != NEVER);
-            (*name, last.map(|last| Duration::from_millis(now.saturating_sub(last).max(0) as u64)))
+        self.kinds.iter().map(move |kind| {
+            let last = Some(kind.last.load(Ordering::Relaxed)).filter(|last| *last != NEVER);
+            (kind.name, last.map(|last| Duration::from_millis(now.saturating_sub(last).max(0) as u64)))
         })
     }
 }
@@ -87,10 +124,14 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let staleness = Staleness::new(["nodes"], start);
-        staleness.restore("nodes", Duration::from_secs(3600), at(5));
+        assert_eq!(staleness.knowledge("nodes"), Knowledge::None);
+        staleness.restore("nodes", None, at(4));
+        assert_eq!((staleness.age("nodes", at(5)), staleness.knowledge("nodes")), (None, Knowledge::Restored));
+        staleness.restore("nodes", Some(Duration::from_secs(3600)), at(5));
         assert_eq!(staleness.age("nodes", at(15)), Some(Duration::from_secs(3610)));
         staleness.confirm("nodes", at(20));
-        staleness.restore("nodes", Duration::from_secs(3600), at(21));
+        staleness.restore("nodes", Some(Duration::from_secs(3600)), at(21));
+        assert_eq!(staleness.knowledge("nodes"), Knowledge::Listed);
         assert_eq!(staleness.age("nodes", at(22)), Some(Duration::from_secs(2)));
     }
 }

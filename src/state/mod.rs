@@ -95,10 +95,11 @@ impl Fallback {
             return taken;
         }
         let kinds: Vec<_> = taken.iter().map(|list| list.kind().resource()).collect();
-        if let Age::Known(age) = self.age {
-            let age = age + now.saturating_duration_since(self.read);
-            kinds.iter().for_each(|kind| self.staleness.restore(kind, age, now));
-        }
+        let age = match self.age {
+            Age::Known(age) => Some(age + now.saturating_duration_since(self.read)),
+            Age::Future | Age::Unknown => None,
+        };
+        kinds.iter().for_each(|kind| self.staleness.restore(kind, age, now));
         log::warn!(
             "{} are not listed after {}: what the state in {} says is served until they are; it is {}",
             kinds.join(", "),

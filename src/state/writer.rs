@@ -53,7 +53,7 @@ impl Writer {
                 log::info!("the state is written to {} again", self.folder.file().display());
                 self.told.clear();
             }
-            Ok(()) => {}
+            Ok(()) => log::debug!("the state is written: {} bytes", state.len()),
             Err(trouble) => {
                 let trouble = trouble.to_string();
                 if !self.told.contains(&trouble) {

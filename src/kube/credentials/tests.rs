@@ -410,3 +410,21 @@ fn what_an_exec_plugin_printed_is_kept_until_it_expires_or_is_refused() {
     fresh.session(&stop).unwrap();
     assert_eq!(count(), 1);
 }
+
+#[test]
+fn an_expiry_is_judged_by_the_clock_on_the_wall() {
+    // A monotonic clock would stand still while the machine is suspended. When the wall clock is set back, an expired
+    // credential looks good, and the server's 401 replaces it; when it is set forward, a good one is replaced early.
+    let hour = 3600;
+    for (what, now, due) in [
+        ("fresh", 1_800_000_000, false),
+        ("a minute before the end", 1_800_000_000 + hour - MARGIN_SECONDS, true),
+        ("after a night of suspension", 1_800_000_000 + 9 * hour, true),
+        ("set back to 1970", 0, false),
+        ("set forward by 20 years", 1_800_000_000 + 20 * 8766 * hour, true),
+    ] {
+        let credential = ExecCredential { token: None, identity: None, expires: Some(1_800_000_000 + hour) };
+        assert_eq!(is_due(&credential, now), due, "{what}");
+    }
+    assert!(!is_due(&ExecCredential { token: None, identity: None, expires: None }, i64::MAX));
+}

@@ -63,10 +63,7 @@ fn steps_of_years_in_both_directions() {
     assert!(years.iter().any(|shown| *shown < year - 15), "in both directions: {years:?}");
 
     // A restart goes on from there, in the past as in the future, and the state is fresh or refused but never in the way.
-    for offset in ["-30y", "+0"] {
-        wait_for_state(&rig.file(), &format!("\"serial\":{last},"));
-        step(offset);
-    }
+    wait_for_state(&rig.file(), &format!("\"serial\":{last},"));
     vigil.saw_only(&["192.0.2.2"]);
     daemon.stop();
     for offset in ["-30y", "+0"] {
