@@ -89,6 +89,9 @@ struct Document<T, N, S, E> {
     slices: Option<E>,
 }
 
+/// The document as it is read.
+type Stored = Document<String, Vec<NodeRecord<String>>, Vec<ServiceRecord<String>>, Vec<SliceRecord<String>>>;
+
 #[derive(Serialize, Deserialize)]
 struct Annotations<T> {
     areas: T,
@@ -182,8 +185,7 @@ pub fn encode(
 /// See [`Flaw`]; nothing that differs in a single bit is read.
 pub fn decode(bytes: &[u8], zone: &str) -> Result<State, Flaw> {
     let body = check(bytes)?;
-    let document: Document<String, Vec<NodeRecord<String>>, Vec<ServiceRecord<String>>, Vec<SliceRecord<String>>> =
-        serde_json::from_slice(body).map_err(|error| Flaw::Unreadable(error.to_string()))?;
+    let document: Stored = serde_json::from_slice(body).map_err(|error| Flaw::Unreadable(error.to_string()))?;
     if document.zone != zone {
         return Err(Flaw::OtherZone(document.zone));
     }
