@@ -68,7 +68,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     if let Some(state) = &config.state {
         let origin = Origin { source: source.describe().to_owned(), staleness: source.staleness() };
         let (earlier, saver, writer) = state::open(state, Identity { zone, keys }, origin, serial::since_1970());
-        threads.spawn("state", move || writer.run()).map_err(system("the thread that writes the state"))?;
+        threads.spawn_unjoined("state", move || writer.run()).map_err(system("the thread that writes the state"))?;
         publisher = publisher.with_state(earlier, saver);
     }
     let stop = threads.stop();

@@ -73,13 +73,26 @@ impl Threads {
     /// # Errors
     /// The system refuses another thread.
     pub fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let notice = Notice { thread: name.to_owned(), sender: self.ended.0.clone() };
-        let handle = Builder::new().name(name.to_owned()).spawn(move || {
-            let _notice = notice; // dropped when `run` is left, by its end or by a panic
-            run();
-        })?;
+        let handle = self.start(name, run)?;
         self.running.push((name.to_owned(), handle));
         Ok(())
+    }
+
+    /// Likewise, for a thread that nothing can wake, such as one that waits for a disk: its end is announced, but the
+    /// process does not wait for it. Whoever needs it to finish waits for that as long as it is worth.
+    ///
+    /// # Errors
+    /// The system refuses another thread.
+    pub fn spawn_unjoined(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.start(name, run).map(drop)
+    }
+
+    fn start(&self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+        let notice = Notice { thread: name.to_owned(), sender: self.ended.0.clone() };
+        Builder::new().name(name.to_owned()).spawn(move || {
+            let _notice = notice; // dropped when `run` is left, by its end or by a panic
+            run();
+        })
     }
 
     /// Tells every thread to stop and waits until all have.
@@ -119,6 +132,18 @@ mod tests {
         threads.spawn("hasty", || panic!("a panic that this test wants")).unwrap();
         assert_eq!(threads.ended().recv().unwrap(), Ended { thread: "hasty".into(), panicked: true });
         threads.stop_and_join();
+    }
+
+    #[test]
+    fn a_thread_that_nothing_can_wake_holds_nobody_up() {
+        let mut threads = Threads::default();
+        let (release, stuck) = bounded::<()>(0);
+        let ended = threads.ended();
+        threads.spawn_unjoined("stuck", move || assert!(stuck.recv().is_err())).unwrap();
+        threads.stop_and_join();
+        assert!(ended.is_empty());
+        drop(release);
+        assert_eq!(ended.recv().unwrap(), Ended { thread: "stuck".into(), panicked: false });
     }
 
     #[test]

@@ -127,6 +127,9 @@ fn pages_then_events_and_a_forbidden_kind() {
         }
     }
     assert_eq!(of_nodes, [replaced("a b"), applied("c"), WatchEvent::Nodes(Change::Deleted("a".into()))]);
+    let staleness = daemon.handle.staleness();
+    let known: Vec<_> = staleness.ages(Instant::now()).map(|(kind, age)| (kind, age.is_some())).collect();
+    assert_eq!(known, [("nodes", true), ("services", false), ("endpointslices", true)]);
     daemon.handle.shutdown();
     daemon.threads.stop_and_join();
 }

@@ -113,7 +113,11 @@ impl Folder {
     pub fn read(&self) -> Result<Option<Vec<u8>>, Trouble> {
         let path = self.file();
         let mut bytes = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+        let open = || match fs::metadata(&path)?.is_file() {
+            true => File::open(&path),
+            false => Err(io::Error::other("it is not a file")), // and may be a pipe that never ends
+        };
+        let read = open().and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
         match read {
             Ok(_) => Ok(Some(bytes)),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),

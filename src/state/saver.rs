@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::format;
 use super::{Identity, Origin};
@@ -25,8 +25,8 @@ const BETWEEN_STATES: Duration = Duration::from_secs(1);
 /// cards that wear out.
 const REFRESH: Duration = Duration::from_secs(600);
 
-/// How long the last state of a run may wait for a disk that is busy with the one before.
-const LAST_MAY_TAKE: Duration = Duration::from_secs(5);
+/// How long the end of the daemon waits for its last state to be on the disk.
+const LAST_MAY_TAKE: Duration = Duration::from_secs(2);
 
 /// What is to be saved, and when.
 #[derive(Debug)]
@@ -37,21 +37,22 @@ pub struct Saver {
     /// When the state of the earlier run was last known to be current.
     earlier: Option<u64>,
     jobs: Sender<Vec<u8>>,
+    /// Closes when the writer has ended.
+    ended: Receiver<()>,
     version: Option<Version>,
     pace: Pace,
 }
 
 impl Saver {
-    /// A saver, and where it sends what is to be written.
-    pub fn new(
-        identity: Identity,
-        origin: Origin,
-        max_age: Duration,
-        earlier: Option<u64>,
-    ) -> (Self, Receiver<Vec<u8>>) {
-        let (jobs, written) = bounded(1);
+    /// A saver, and what its writer is made of.
+    pub fn new(identity: Identity, origin: Origin, max_age: Duration, earlier: Option<u64>) -> (Self, Jobs) {
+        let (jobs, states) = bounded(1);
+        let (end, ended) = bounded(0);
         let Origin { source, staleness } = origin;
-        (Self { identity, source, staleness, earlier, jobs, version: None, pace: Pace::new(max_age) }, written)
+        (
+            Self { identity, source, staleness, earlier, jobs, ended, version: None, pace: Pace::new(max_age) },
+            Jobs { states, end },
+        )
     }
 
     /// Something is different from what was saved last.
@@ -80,12 +81,14 @@ impl Saver {
         }
     }
 
-    /// Saves for the last time, so that the age is right at the next start.
+    /// Saves for the last time, so that the age is right at the next start, and waits until that is done.
     pub fn finish(self, cluster: &Cluster, version: Version, now: Instant, clock: Option<u64>) {
-        if let Some(state) = self.encode(cluster, version, now, clock)
-            && self.jobs.send_timeout(state, LAST_MAY_TAKE).is_err()
-        {
-            log::warn!("the last state is not saved: the disk is too slow");
+        let Some(state) = self.encode(cluster, version, now, clock) else { return };
+        let deadline = Instant::now() + LAST_MAY_TAKE;
+        let sent = self.jobs.send_deadline(state, deadline);
+        drop(self.jobs);
+        if sent.is_err() || self.ended.recv_deadline(deadline) == Err(RecvTimeoutError::Timeout) {
+            log::warn!("the disk is too slow for the last state: the next start may find an older one");
         }
     }
 
@@ -108,6 +111,15 @@ impl Saver {
         });
         times.min().unwrap_or(clock) // unknown is less than any time
     }
+}
+
+/// What the writer has of its [`Saver`].
+#[derive(Debug)]
+pub struct Jobs {
+    /// What is to be written; closed after the last state.
+    pub states: Receiver<Vec<u8>>,
+    /// To be dropped when that one is written.
+    pub end: Sender<()>,
 }
 
 /// When to save.

@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::RecvTimeoutError;
 
 use super::folder::{Folder, Trouble};
+use super::saver::Jobs;
 
 /// How long after a failure the same state is tried again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -18,14 +19,14 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Writer {
     folder: Folder,
-    jobs: Receiver<Vec<u8>>,
+    jobs: Jobs,
     /// The troubles that were told, since it last went well.
     told: BTreeSet<String>,
 }
 
 impl Writer {
     /// A writer that has written nothing yet; `trouble` is what was told already.
-    pub fn new(folder: Folder, jobs: Receiver<Vec<u8>>, trouble: Option<&Trouble>) -> Self {
+    pub fn new(folder: Folder, jobs: Jobs, trouble: Option<&Trouble>) -> Self {
         Self { folder, jobs, told: trouble.map(ToString::to_string).into_iter().collect() }
     }
 
@@ -34,8 +35,8 @@ impl Writer {
         let mut unsaved: Option<Vec<u8>> = None;
         loop {
             let next = match unsaved {
-                Some(_) => self.jobs.recv_timeout(RETRY),
-                None => self.jobs.recv().map_err(RecvTimeoutError::from),
+                Some(_) => self.jobs.states.recv_timeout(RETRY),
+                None => self.jobs.states.recv().map_err(RecvTimeoutError::from),
             };
             let is_last = next == Err(RecvTimeoutError::Disconnected);
             unsaved = next.ok().or(unsaved).filter(|state| !self.write(state));

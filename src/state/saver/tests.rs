@@ -11,7 +11,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 struct Rig {
     saver: Saver,
-    jobs: Receiver<Vec<u8>>,
+    jobs: Jobs,
     staleness: Arc<Staleness>,
     cluster: Cluster,
     start: Instant,
@@ -37,7 +37,7 @@ impl Rig {
     /// Whether something is saved at that moment; it is taken by the writer.
     fn saves(&mut self, milliseconds: u64) -> bool {
         self.save(milliseconds, 1);
-        self.jobs.try_recv().is_ok()
+        self.jobs.states.try_recv().is_ok()
     }
 
     fn save(&mut self, milliseconds: u64, serial: u32) {
@@ -80,8 +80,8 @@ fn while_the_disk_is_busy_nothing_is_encoded_and_nothing_is_forgotten() {
         rig.save(second * 1000, 1);
         assert_eq!(rig.due(second * 1000), 1000);
     }
-    assert_eq!(rig.jobs.len(), 1);
-    rig.jobs.try_recv().unwrap();
+    assert_eq!(rig.jobs.states.len(), 1);
+    rig.jobs.states.try_recv().unwrap();
     assert!(rig.saves(100_000));
     assert!(!rig.saves(101_000));
 }
@@ -135,5 +135,34 @@ fn only_restored_kinds_keep_their_age_whatever_the_clock_shows() {
     }
     for clock in [Some(1_700_000_000), Some(1_900_000_000), None] {
         assert_eq!(rig.saver.current(&rig.cluster, rig.at(0), clock), Some(1_799_990_000));
+    }
+}
+
+#[test]
+fn the_end_waits_for_the_last_state_but_not_for_ever() {
+    let version = Version { serial: Serial(1), digest: Digest(1) };
+    let finish = |rig: Rig| {
+        let Rig { saver, jobs, cluster, start, .. } = rig;
+        let writer = std::thread::spawn(move || {
+            let Jobs { states, end } = jobs;
+            let written = states.iter().count();
+            drop(end);
+            written
+        });
+        saver.finish(&cluster, version, start, None);
+        writer.join().unwrap()
+    };
+    assert_eq!(finish(Rig::new(None)), 1);
+    let mut busy = Rig::new(None);
+    busy.save(0, 1);
+    assert_eq!(finish(busy), 2);
+    // One that is stuck, with one more state waiting or not.
+    for waiting in [true, false] {
+        let mut stuck = Rig::new(None);
+        if waiting {
+            stuck.save(0, 1);
+        }
+        let Rig { saver, cluster, start, jobs: _stuck, .. } = stuck;
+        saver.finish(&cluster, version, start, None);
     }
 }

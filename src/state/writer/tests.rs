@@ -3,15 +3,20 @@
 use std::fs;
 use std::time::Instant;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use super::*;
+
+fn jobs() -> (Sender<Vec<u8>>, Jobs) {
+    let (sender, states) = bounded(1);
+    (sender, Jobs { states, end: bounded(0).0 })
+}
 
 #[test]
 fn the_last_state_is_written_before_it_ends() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = || Folder::new(temporary.path().to_owned());
-    let (sender, jobs) = bounded(1);
+    let (sender, jobs) = jobs();
     let thread = std::thread::spawn({
         let writer = Writer::new(folder(), jobs, None);
         || writer.run()
@@ -29,7 +34,7 @@ fn a_state_that_failed_is_tried_once_more_at_the_end() {
     let temporary = tempfile::tempdir().unwrap();
     let path = temporary.path().join("folder");
     fs::write(&path, "in the way").unwrap();
-    let (sender, jobs) = bounded(1);
+    let (sender, jobs) = jobs();
     let thread = std::thread::spawn({
         let writer = Writer::new(Folder::new(path.clone()), jobs, None);
         || writer.run()
@@ -52,7 +57,7 @@ fn each_trouble_is_told_once_until_it_is_over() {
     let temporary = tempfile::tempdir().unwrap();
     let path = temporary.path().join("folder");
     fs::write(&path, "in the way").unwrap();
-    let (_sender, jobs) = bounded(1);
+    let (_sender, jobs) = jobs();
     let mut folder = Folder::new(path.clone());
     let trouble = folder.claim().unwrap_err();
     let mut writer = Writer::new(folder, jobs, Some(&trouble));

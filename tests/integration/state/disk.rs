@@ -17,7 +17,8 @@ fn killed_in_the_middle_of_writes_there_is_always_a_state() {
             let mut number = 0;
             while !done.load(Ordering::Relaxed) {
                 number += 1;
-                rig.api.put(objects::node("attic", "home", &format!("192.0.2.{}", 10 + number % 200)));
+                let address = format!("198.18.{}.{}", number / 250, number % 250); // never the same content twice
+                rig.api.put(objects::node("attic", "home", &address));
                 sleep(Duration::from_millis(5));
             }
         });
@@ -110,6 +111,23 @@ fn two_daemons_with_one_directory() {
     second.wait_for_log(&["written", "again"]);
     assert_eq!(second.lines_with(&["in use by another"]).len(), 1);
     second.stop();
+}
+
+#[test]
+fn a_disk_that_hangs_holds_nobody_up() {
+    let (rig, _) = Rig::with_state();
+    // Who opens a pipe that nobody reads waits for ever.
+    assert!(Command::new("mkfifo").arg(rig.path().join("state.new")).status().unwrap().success());
+    let daemon = rig.launch().start();
+    serving(&daemon);
+    rig.api.wait_for_watches();
+    for address in 10..13 {
+        rig.api.put(objects::node("attic", "home", &format!("192.0.2.{address}")));
+        daemon.wait_for(HOME, &format!("192.0.2.{address} 192.0.2.2"));
+        sleep(Duration::from_millis(1100)); // a state is due
+    }
+    daemon.stop();
+    wait_for_state(&rig.file(), "192.0.2.1\""); // still that of before
 }
 
 /// A daemon in a mount namespace of its own, where `mount` was run first on the state directory, its `$0`.
