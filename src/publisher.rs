@@ -123,7 +123,8 @@ impl Publisher {
         let services_are_late = self.nodes_since.is_some_and(|since| now >= since + SERVICES_MAY_TAKE);
         let is_late = now >= fallback.due() || services_are_late;
         let cluster = &self.cluster;
-        let taken = fallback.take(now, |kind| cluster.refused(kind) || is_late && !cluster.listed(kind));
+        let taken =
+            fallback.take(now, |kind, has_any| cluster.refused(kind) && has_any || is_late && !cluster.listed(kind));
         if is_late || Kind::ALL.iter().all(|kind| cluster.listed(*kind)) {
             self.fallback = None;
         }

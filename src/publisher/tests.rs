@@ -54,11 +54,15 @@ impl Rig {
 
     /// One whose earlier run knew `192.0.2.1` and published it with serial 7.
     fn with_state(folder: &Path, after: Duration) -> Self {
+        Self::after(folder, after, &cluster(lists("192.0.2.1")))
+    }
+
+    /// One whose earlier run knew this.
+    fn after(folder: &Path, after: Duration, before: &Cluster) -> Self {
         let keys = AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: Some("dns".into()) };
         let identity = Identity { zone: "lb.example.test".into(), keys };
-        let before = cluster(lists("192.0.2.1"));
-        let version = Version { serial: Serial(7), digest: zone(&before).digest() };
-        let bytes = state::format::encode(&identity, "https://api", Some(NOW - 60), version, &before).unwrap();
+        let version = Version { serial: Serial(7), digest: zone(before).digest() };
+        let bytes = state::format::encode(&identity, "https://api", Some(NOW - 60), version, before).unwrap();
         std::fs::write(folder.join("state"), bytes).unwrap();
         let config = StateConfig { folder: folder.to_owned(), after, max_age: seconds(3600) };
         let staleness = Arc::new(Staleness::new(Kind::ALL.map(Kind::resource), Instant::now()));
@@ -165,6 +169,24 @@ fn what_is_forbidden_is_taken_from_the_state_at_once() {
     assert_eq!(rig.digest(), None, "slices may still come");
     rig.step(seconds(2), [WatchEvent::Refused(Kind::EndpointSlice)]);
     assert_eq!(rig.digest(), digest(lists("192.0.2.9")));
+}
+
+#[test]
+fn of_what_was_always_forbidden_there_is_nothing_to_take() {
+    // A ClusterRole for nodes alone: each start is like the first one, and none has something to say about it.
+    let folder = tempfile::tempdir().unwrap();
+    let refused = [WatchEvent::Refused(Kind::Service), WatchEvent::Refused(Kind::EndpointSlice)];
+    let [nodes, ..] = lists("192.0.2.1");
+    let events = || [nodes.clone()].into_iter().chain(refused.clone());
+    let mut rig = Rig::after(folder.path(), seconds(5), &cluster(events()));
+    rig.step(seconds(1), events());
+    assert_eq!(rig.serial(), Some(7));
+    assert!(rig.publisher.cluster.refused(Kind::Service) && !rig.publisher.cluster.restored(Kind::Service));
+    // Without the API it is known that there are no Services.
+    let mut rig = Rig::after(folder.path(), seconds(5), &cluster(events()));
+    rig.step(seconds(5), []);
+    assert!(rig.publisher.cluster.services_known());
+    assert_eq!(rig.serial(), Some(7));
 }
 
 #[test]

@@ -25,7 +25,7 @@ use self::format::{Flaw, State};
 use self::saver::Saver;
 use self::writer::Writer;
 use crate::kube::objects::AnnotationKeys;
-use crate::kube::{Kind, WatchEvent};
+use crate::kube::{Change, Kind, WatchEvent};
 use crate::staleness::Staleness;
 use crate::zone::serial::Version;
 
@@ -87,9 +87,11 @@ impl Fallback {
         self.read + self.after
     }
 
-    /// Takes the kinds that are wanted, each as a list, and says so in the log.
-    pub fn take(&mut self, now: Instant, wanted: impl Fn(Kind) -> bool) -> Vec<WatchEvent> {
-        let (taken, left): (Vec<_>, Vec<_>) = self.objects.drain(..).partition(|list| wanted(list.kind()));
+    /// Takes the kinds that are wanted, each as a list, and says so in the log. Whether one is wanted may depend on
+    /// whether there is anything of it.
+    pub fn take(&mut self, now: Instant, wanted: impl Fn(Kind, bool) -> bool) -> Vec<WatchEvent> {
+        let is_wanted = |list: &WatchEvent| wanted(list.kind(), !lists_nothing(list));
+        let (taken, left): (Vec<_>, Vec<_>) = self.objects.drain(..).partition(is_wanted);
         self.objects = left;
         if taken.is_empty() {
             return taken;
@@ -101,13 +103,22 @@ impl Fallback {
         };
         kinds.iter().for_each(|kind| self.staleness.restore(kind, age, now));
         log::warn!(
-            "{} are not listed after {}: what the state in {} says is served until they are; it is {}",
+            "{} are not listed after {}: until they are, the state in {}, is served; it is {}",
             kinds.join(", "),
             human(now.saturating_duration_since(self.read)),
             self.described,
             self.age
         );
         taken
+    }
+}
+
+fn lists_nothing(list: &WatchEvent) -> bool {
+    match list {
+        WatchEvent::Nodes(Change::Replaced(nodes)) => nodes.is_empty(),
+        WatchEvent::Services(Change::Replaced(services)) => services.is_empty(),
+        WatchEvent::EndpointSlices(Change::Replaced(slices)) => slices.is_empty(),
+        _ => true,
     }
 }
 

@@ -7,7 +7,6 @@ use domain::base::Serial;
 
 use super::*;
 use crate::cluster::Cluster;
-use crate::kube::Change;
 use crate::zone::fixture;
 use crate::zone::serial::Digest;
 
@@ -114,12 +113,12 @@ fn kinds_are_taken_once_and_have_the_age_of_the_state() {
     let mut fallback = opened(folder.path(), Some(NOW)).0.unwrap().fallback.unwrap();
     let later = fallback.due() + Duration::from_secs(5);
     let kinds = |lists: Vec<WatchEvent>| lists.iter().map(WatchEvent::kind).collect::<Vec<_>>();
-    assert_eq!(kinds(fallback.take(later, |_| false)), []);
-    assert_eq!(kinds(fallback.take(later, |kind| kind == Kind::Service)), [Kind::Service]);
+    assert_eq!(kinds(fallback.take(later, |_, _| false)), []);
+    assert_eq!(kinds(fallback.take(later, |kind, some| some && kind == Kind::Service)), [Kind::Service]);
     let age = |kind: Kind| fallback.staleness.age(kind.resource(), later);
     assert_eq!((age(Kind::Service), age(Kind::Node)), (Some(Duration::from_secs(3610)), None));
-    assert_eq!(kinds(fallback.take(later, |_| true)), [Kind::Node, Kind::EndpointSlice]);
-    assert_eq!(kinds(fallback.take(later, |_| true)), []);
+    assert_eq!(kinds(fallback.take(later, |_, _| true)), [Kind::Node, Kind::EndpointSlice]);
+    assert_eq!(kinds(fallback.take(later, |_, _| true)), []);
 }
 
 #[test]
