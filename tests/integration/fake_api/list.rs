@@ -156,3 +156,23 @@ fn half_a_second_page() {
         daemon.stop();
     }
 }
+
+#[test]
+fn a_second_page_that_fails_again_and_again_does_not_fill_the_log() {
+    let api = two_pages();
+    let daemon = watching(&api);
+    daemon.wait_for(LAST, "192.0.2.200");
+    api.wait_for_watches();
+    let vigil = Vigil::over(&daemon, LAST);
+    let before = api.requests(Verb::Page, "nodes").len();
+    api.always(Verb::Page, "nodes", Fault::CutAfter(20_000));
+    api.compact();
+    api.cut_connections();
+    api.wait_for_requests(Verb::Page, "nodes", before + 6);
+    assert_eq!(daemon.lines_with(&["lost"]).len(), 1, "each first page is good, and none of them a recovery");
+    assert_eq!(daemon.lines_with(&["regained"]), [""; 0]);
+    api.behave();
+    daemon.wait_for_log(&["regained"]);
+    vigil.saw_only(&["192.0.2.200"]);
+    daemon.stop();
+}
