@@ -41,9 +41,9 @@ test *ARGS:
 bench *ARGS:
     cargo bench {{ ARGS }}
 
-# CPU time per query beside gdnsd, NSD and Knot
+# CPU time per query, memory, latency and floods beside gdnsd, NSD and Knot; --help has the sections
 race *ARGS:
-    benches/race.py {{ ARGS }}
+    python3 benches/race {{ ARGS }}
 
 # Fuzz each target for SECONDS (or only the TARGETS named); needs a nightly toolchain and cargo-fuzz
 fuzz SECONDS="60" *TARGETS="":

@@ -1,0 +1,101 @@
+"""The sections that are about CPU time a query: against the peers, with many nodes, over TCP, with the rate limit."""
+
+import statistics
+
+from load import asked_by_dnsperf, asked_from_many_networks
+from records import Records
+from report import all_ns, cpu_table, ratios, user_by_ticks, user_ns, within
+from servers import Entry
+
+MOST_USER, MOST_ALL = 0.6, 1.05  # of gdnsd's, of the echo's
+SAME = 0.05
+LIMIT_NS = 40
+
+
+def rounds(race, entries, ask):
+    """Runs the servers and lets `ask` ask each once a round. Returns their samples by label."""
+    with race.servers(*entries) as servers:
+        samples = {server.label: [] for server in servers}
+        for server in race.each_round(servers):
+            samples[server.label].append(ask(race, server))
+    return samples
+
+
+def cpu(race):
+    """CPU time a query over UDP."""
+    race.report.section("cpu", f"CPU a query over UDP, {race.nodes} nodes")
+    records = Records(race.nodes, race.area_nodes)
+    samples = rounds(race, [Entry(kind, records, bind=race.bind) for kind in race.peers], asked_by_dnsperf)
+    cpu_table(samples, [base for base in ("echo", "gdnsd") if base in samples])
+    if {"ours", "gdnsd"} <= samples.keys():
+        judge_user(race, samples["ours"], samples["gdnsd"])
+    if {"ours", "echo"} <= samples.keys():
+        values = ratios(samples["ours"], samples["echo"], all_ns)
+        ok = statistics.median(values) <= MOST_ALL
+        race.report.judge("all CPU, ours/echo", within(values), f"at most {MOST_ALL}", ok)
+
+
+def judge_user(race, ours, theirs):
+    bound = f"at most {MOST_USER}"
+    ticks = user_by_ticks(ours) / user_by_ticks(theirs)
+    race.report.judge("user CPU, ours/gdnsd, ticks of all rounds", f"{ticks:.3f}", bound, ticks <= MOST_USER)
+    if race.perf:
+        values = ratios(ours, theirs, user_ns)
+        ok = statistics.median(values) <= MOST_USER
+        race.report.judge("user CPU, ours/gdnsd, perf's samples", within(values), bound, ok)
+
+
+def sizes(race):
+    """The same with many nodes, on other addresses, and with replies that don't fit."""
+    race.report.section("sizes", "CPU a query by the number of nodes and by what is listened on")
+    few, many, large = Records(150), Records(5000), Records(5000, 100)
+    entries = [
+        Entry("ours", few, "150 nodes"),
+        Entry("ours", many, "5000 nodes"),
+        Entry("ours", few, "wildcard", bind="wildcard"),
+        Entry("ours", few, "IPv6", bind="ipv6"),
+        Entry("ours", large, "areas of 100"),
+        Entry("gdnsd", few, "gdnsd 150"),
+        Entry("gdnsd", many, "gdnsd 5000"),
+        Entry("echo", few, "echo"),
+        Entry("echo", few, "echo IPv6", bind="ipv6"),
+    ]
+    samples = rounds(race, [entry for entry in entries if entry.kind in race.peers], asked_by_dnsperf)
+    base = samples["150 nodes"]
+    cpu_table(samples, ["150 nodes"])
+    for label in ("5000 nodes", "wildcard", "IPv6"):
+        values = ratios(samples[label], base, all_ns)
+        ok = statistics.median(values) <= 1 + SAME
+        race.report.judge(f"all CPU, {label}/150 nodes on IPv4", within(values), f"at most {1 + SAME}", ok)
+    if {"echo", "echo IPv6"} <= samples.keys():
+        kernel = statistics.median(ratios(samples["echo IPv6"], samples["echo"], all_ns))
+        print(f"        the kernel's own part of that for IPv6: echo on IPv6/on IPv4 {kernel:.3f}")
+
+
+def tcp(race):
+    """CPU time a query over ten persistent connections with many queries at once."""
+    race.report.section("tcp", f"CPU a query over 10 pipelined connections, {race.nodes} nodes")
+    records = Records(race.nodes, race.area_nodes)
+    entries = [Entry(kind, records, bind=race.bind) for kind in race.peers if kind != "echo"]
+    samples = rounds(race, entries, lambda race, server: asked_by_dnsperf(race, server, "-m", "tcp", "-c", 10))
+    bases = [base for base in ("nsd", "knot") if base in samples]
+    cpu_table(samples, bases)
+    if bases:
+        better = min(bases, key=lambda base: statistics.median(map(all_ns, samples[base])))
+        values = ratios(samples["ours"], samples[better], all_ns)
+        race.report.judge(f"all CPU, ours/{better}", within(values), "at most 1", statistics.median(values) <= 1)
+
+
+def limit(race):
+    """What the rate limit adds when it is on and lets everything pass: with one network, and with 65 536."""
+    race.report.section("limit", "user CPU a query that --rate-limit adds when nothing exceeds it")
+    records = Records(race.nodes)
+    entries = [Entry("ours", records, "off"), Entry("ours", records, "on", options={"rate-limit": 1_000_000})]
+    for networks, ask in (("one network", asked_by_dnsperf), ("65536 networks", asked_from_many_networks)):
+        samples = rounds(race, entries, ask)
+        print(networks)
+        cpu_table(samples, ["off"])
+        added = user_by_ticks(samples["on"]) - user_by_ticks(samples["off"])
+        if race.perf:
+            added = statistics.median(on.user_ns - off.user_ns for on, off in zip(samples["on"], samples["off"]))
+        race.report.judge(f"added, {networks}", f"{added:.0f} ns", f"at most {LIMIT_NS} ns", added <= LIMIT_NS)
