@@ -1,8 +1,7 @@
 """A flood of TCP connections: many at once, half of them slow, the others asking and never reading.
 
-Arguments: address to come from, port to go to, connections, `--again` to open again what the server closes. Prints a line
-with how many are open once all were opened; goes on until its standard input ends, and then prints how many it opened
-in all, and how many of them are open still.
+Arguments: address to come from, port to go to, connections. What the server closes is opened again. Ends when its
+standard input does, and then prints how many it opened in all, and how many of them are open still.
 """
 
 import contextlib
@@ -77,8 +76,9 @@ class Crowd:
 
 
 def main():
-    source, port, count, again = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), "--again" in sys.argv
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(count + 100, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),) * 2)
+    source, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(count + 100, hard)), hard))
     # Whoever measures comes first: it is the server that is to be slowed, not its other clients.
     # Its session is a group of its own for the scheduler (sched(7), autogroup), which has its own niceness.
     with contextlib.suppress(OSError):
@@ -86,13 +86,15 @@ def main():
         Path("/proc/self/autogroup").write_text("19")
     crowd = Crowd(source, port, count)
     for _ in range(count):
-        crowd.connect()
+        try:
+            crowd.connect()
+        except OSError as error:
+            sys.exit(f"only {crowd.opened} connections can be opened: {error}")
     crowd.serve(0.5)
-    print(len(crowd.open), flush=True)
     while not select.select([sys.stdin], [], [], 0)[0]:
         start = time.monotonic()
         crowd.trickle()
-        while again and len(crowd.open) < count and time.monotonic() - start < 0.5:
+        while len(crowd.open) < count and time.monotonic() - start < 0.5:
             crowd.connect()
         crowd.serve(max(0.1, start + 1 - time.monotonic()))
     print(crowd.opened, len(crowd.open), flush=True)

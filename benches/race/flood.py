@@ -4,6 +4,7 @@ import itertools
 import socket
 import statistics
 import struct
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,14 +43,16 @@ def one(race, server, echo, rounds):
         race.progress(f"round {turn + 1} of {rounds}")
         before.append(udp(race, server, echo))
         kernel, ran, start = tcp_memory(), server.threads(), time.monotonic()
-        with companion("crowd.py", CROWD, server.port, CONNECTIONS, "--again", core=race.cores[1]) as crowd:
+        with companion("crowd.py", CROWD, server.port, CONNECTIONS, core=race.cores[1]) as crowd:
             during.append(udp(race, server, echo))
             guests.append(guest(server.port, race.seconds))
             kernel = tcp_memory() - kernel
             tcp = sum(now - ran.get(name, 0) for name, now in server.threads().items() if name[1] == "tcp")
             share = tcp / 1e9 / (time.monotonic() - start)
             crowd.stdin.close()
-            opened, still = crowd.stdout.read().split()[-2:]
+            if len(counts := crowd.stdout.read().split()) != 2:
+                sys.exit("the flood ended early")
+        opened, still = counts
         notes = f"opened {opened}, open in the end {still}; the kernel's memory for TCP of both ends {kernel:+} KiB"
         notes += f"; its thread for TCP took {share:.0%} of a core" * (server.kind == "ours")
     race.progress()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from servers import pinned
 
-SAMPLE = 250_000  # ns of user CPU time between two samples of perf
+SAMPLE = 500_000  # ns of user CPU time between two samples of perf
 HERE = Path(__file__).resolve().parent
 
 
@@ -37,9 +37,8 @@ class Sample:
 
 def finish(argv, stdout=subprocess.PIPE):
     """Runs a program to its end; ends it, with what it started, if this one is ended first."""
-    process = subprocess.Popen(
-        list(map(str, argv)), stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(list(map(str, argv)), **pipes, text=True, start_new_session=True)
     try:
         out, err = process.communicate()
         return out or "", err

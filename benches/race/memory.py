@@ -28,8 +28,8 @@ def memory(race):
         with race.servers(Entry(kind, records)) as (server,):
             for transport, options in (("udp", ()), ("tcp", ("-m", "tcp", "-c", 10))):
                 before, after, answered = loaded(race, server, time, *options)
-                line = f"{kind + ' ' + transport:12}{before[0]:9}{after[0]:9}{after[0] - before[0]:8}{answered:11}{time:9}"
-                print(line, flush=True)
+                growth = after[0] - before[0]
+                print(f"{f'{kind} {transport}':12}{before[0]:9}{after[0]:9}{growth:8}{answered:11}{time:9}", flush=True)
                 if kind == "ours":
                     for what, then, now in zip(("Rss", "Pss"), before, after):
                         text = f"{what} after {time} s of {transport}"

@@ -20,7 +20,8 @@ VERSIONS = {
 def header(race):
     """The machine and everybody's version, without which numbers say nothing."""
     models = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    print(f"{(models or ['unknown CPU'])[0]}, {os.cpu_count()} cores; Linux {os.uname().release}; load {os.getloadavg()[0]}")
+    system = f"Linux {os.uname().release}, load {os.getloadavg()[0]:.1f}"
+    print(f"{(models or ['unknown CPU'])[0]}, {os.cpu_count()} cores, {system}")
     versions = []
     for name, argv in VERSIONS.items():
         try:
@@ -95,11 +96,12 @@ def cpu_table(samples, bases):
     print(head + "".join(f"{f'{part}/{base}':>{len(base) + 7}}" for base in bases for part in ("user", "all")))
     for label, column in samples.items():
         user = f"{median(column, user_ns):.0f}" if perf else "-"
-        answered, lost = sum(s.completed for s in column), sum(s.lost for s in column)
-        line = f"{label:{width}}{user:>8}{user_by_ticks(column):10.0f}{median(column, all_ns):8.0f}{answered:11}{lost:7}"
+        line = f"{label:{width}}{user:>8}{user_by_ticks(column):10.0f}{median(column, all_ns):8.0f}"
+        line += f"{sum(s.completed for s in column):11}{sum(s.lost for s in column):7}"
         for base in bases:
             user = user_by_ticks(column) / max(user_by_ticks(samples[base]), 0.1)
             if perf:
                 user = statistics.median(ratios(column, samples[base], user_ns) or [0])
-            line += f"{user:{len(base) + 7}.3f}{statistics.median(ratios(column, samples[base], all_ns)):{len(base) + 7}.3f}"
+            total = statistics.median(ratios(column, samples[base], all_ns))
+            line += f"{user:{len(base) + 7}.3f}{total:{len(base) + 7}.3f}"
         print(line)

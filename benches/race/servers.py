@@ -120,7 +120,8 @@ class Server:
         self.port = free_port(LISTEN[entry.bind])
         argv = [*entry.through, *pinned(entry.cores or cores[:1], *command(entry, self.directory, self.port))]
         with open(self.directory / "log", "wb") as log:
-            self.process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            self.process = subprocess.Popen(argv, **pipes, start_new_session=True)
 
     def answers(self):
         """What it says to one question of each kind, in a form that can be compared."""
