@@ -11,6 +11,8 @@ mod cluster_file;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod crowds;
+#[cfg(test)]
 mod fake_api;
 #[cfg(test)]
 mod peers;

@@ -87,7 +87,7 @@ pub(crate) fn ask_tcp(server: SocketAddr, question: &str) -> io::Result<Reply> {
 }
 
 /// The query for `NAME TYPE`, with an id of its own and EDNS.
-fn query(question: &str) -> Vec<u8> {
+pub(crate) fn query(question: &str) -> Vec<u8> {
     let (name, rtype) = question.split_once(' ').expect("a question is NAME TYPE");
     let mut builder = MessageBuilder::new_vec().question();
     builder.header_mut().set_rd(true); // for resolvers; an authoritative server copies it
