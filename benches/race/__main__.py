@@ -84,6 +84,7 @@ def main():
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     os.sched_setaffinity(0, cores[1:])
+    sys.stdout.reconfigure(line_buffering=True)  # also into a file
     with tempfile.TemporaryDirectory(prefix="race-") as directory:
         race = Race(
             rounds=args.rounds,

@@ -97,7 +97,7 @@ def main():
         while len(crowd.open) < count and time.monotonic() - start < 0.5:
             crowd.connect()
         crowd.serve(max(0.1, start + 1 - time.monotonic()))
-    print(crowd.opened, len(crowd.open), flush=True)
+    print(crowd.opened, len(crowd.open))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def flood(race):
     race.report.section("flood", title)
     print(f"{'':8}UDP µs, before and during{'':7}the echo's meanwhile{'':9}  resident KiB      another TCP client")
     head = "".join(f"{f'p{percent}':>8}{'':7}" for percent in PERCENTS) * 2
-    print(f"{'':6}{head}{'before':>8}{'peak':>8}{'queries':>9}{'failed':>7}{'p50 µs':>8}{'max ms':>8}", flush=True)
+    print(f"{'':6}{head}{'before':>8}{'peak':>8}{'queries':>9}{'failed':>7}{'p50 µs':>8}{'max ms':>8}")
     records = Records(150, 50)  # replies of 800 octets
     for kind in (kind for kind in race.peers if kind != "echo"):
         with race.servers(Entry(kind, records), Entry("echo", records)) as (server, echo):
@@ -63,7 +63,7 @@ def one(race, server, echo, rounds):
     for then, now in zip(zip(*before), zip(*during)):
         print(f"{statistics.median(then):8.0f}{statistics.median(now):7.0f}", end="")
     print(f"{memory:8}{peak:8}{asked:9}{failed:7}{percentile(times, 50):8.0f}{times[-1] / 1000:8.0f}")
-    print(f"        {notes}", flush=True)
+    print(f"        {notes}")
     if server.kind == "ours":
         for i, percent in enumerate(PERCENTS):
             echo_i = i + len(PERCENTS)

@@ -29,7 +29,7 @@ def memory(race):
             for transport, options in (("udp", ()), ("tcp", ("-m", "tcp", "-c", 10))):
                 before, after, answered = loaded(race, server, time, *options)
                 growth = after[0] - before[0]
-                print(f"{f'{kind} {transport}':12}{before[0]:9}{after[0]:9}{growth:8}{answered:11}{time:9}", flush=True)
+                print(f"{f'{kind} {transport}':12}{before[0]:9}{after[0]:9}{growth:8}{answered:11}{time:9}")
                 if kind == "ours":
                     for what, then, now in zip(("Rss", "Pss"), before, after):
                         text = f"{what} after {time} s of {transport}"

@@ -41,13 +41,13 @@ class Report:
         self.judged, self.missed = 0, []
 
     def section(self, name, title):
-        print(f"\n{name}: {title}", flush=True)
+        print(f"\n{name}: {title}")
         self.name = name
 
     def judge(self, what, value, bound, ok):
         """Prints a requirement: what is compared, how it came out, and what was wanted."""
         self.judged += 1
-        print(f"{'ok' if ok else 'MISSED':8}{what}: {value} ({bound})", flush=True)
+        print(f"{'ok' if ok else 'MISSED':8}{what}: {value} ({bound})")
         if not ok:
             self.missed.append(f"{self.name}: {what}: {value} ({bound})")
 
