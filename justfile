@@ -43,7 +43,7 @@ bench *ARGS:
 
 # CPU time per query, memory, latency and floods beside gdnsd, NSD and Knot; --help has the sections
 race *ARGS:
-    python3 benches/race {{ ARGS }}
+    python3 -B benches/race {{ ARGS }}
 
 # Fuzz each target for SECONDS (or only the TARGETS named); needs a nightly toolchain and cargo-fuzz
 fuzz SECONDS="60" *TARGETS="":

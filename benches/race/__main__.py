@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cpu
 import flood
+import instructions
 import latency
 import load
 import memory
@@ -26,6 +27,7 @@ from servers import LISTEN, ROOT
 SECTIONS = {
     "cpu": cpu.cpu,
     "sizes": cpu.sizes,
+    "instructions": instructions.instructions,
     "tcp": cpu.tcp,
     "memory": memory.memory,
     "latency": latency.latency,
