@@ -36,6 +36,7 @@ SECTIONS = {
     "flood": flood.flood,
 }
 SERVERS = ["echo", "ours", "gdnsd", "nsd", "knot"]
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 PACKAGES = {"gdnsd": "gdnsd", "nsd": "nsd", "knotd": "knot", "dnsperf": "dnsperf", "dig": "bind9-dnsutils"}
 PROGRAMS = {"gdnsd": "gdnsd", "nsd": "nsd", "knot": "knotd"}
 
@@ -72,6 +73,13 @@ def arguments():
     return args
 
 
+def end(number, _):
+    """Ends the race upon a signal; a second one must not end the ending."""
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main():
     args = arguments()
     cores = sorted(os.sched_getaffinity(0))[:2]
@@ -83,8 +91,8 @@ def main():
         sys.exit(f"not installed; on Debian: apt-get install {' '.join(missing)}")
     build = ["cargo", "build", "--release", "--quiet", "--bin", "k8s-node-dns", "--example", "echo"]
     subprocess.run(build, cwd=ROOT, check=True)
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    for number in ENDING:
+        signal.signal(number, end)
     os.sched_setaffinity(0, cores[1:])
     sys.stdout.reconfigure(line_buffering=True)  # also into a file
     with tempfile.TemporaryDirectory(prefix="race-") as directory:

@@ -1,7 +1,8 @@
 """A flood of TCP connections: many at once, half of them slow, the others asking and never reading.
 
-Arguments: address to come from, port to go to, connections. What the server closes is opened again. Ends when its
-standard input does, and then prints how many it opened in all, and how many of them are open still.
+Arguments: address to come from, port to go to, connections. Prints a line when that many were opened; what the server
+closes is then opened again. Ends when its standard input does, and prints how many it opened in all, and how many of
+them are open still.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import errno
 import os
 import resource
 import select
+import signal
 import socket
 import struct
 import sys
@@ -77,6 +79,7 @@ class Crowd:
 
 def main():
     source, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody reads any more: the race has ended
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(count + 100, hard)), hard))
     # Whoever measures comes first: it is the server that is to be slowed, not its other clients.
@@ -90,14 +93,14 @@ def main():
             crowd.connect()
         except OSError as error:
             sys.exit(f"only {crowd.opened} connections can be opened: {error}")
-    crowd.serve(0.5)
+    print(crowd.opened, flush=True)
     while not select.select([sys.stdin], [], [], 0)[0]:
         start = time.monotonic()
         crowd.trickle()
         while len(crowd.open) < count and time.monotonic() - start < 0.5:
             crowd.connect()
         crowd.serve(max(0.1, start + 1 - time.monotonic()))
-    print(crowd.opened, len(crowd.open))
+    print(crowd.opened, len(crowd.open), flush=True)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def one(race, server, echo, rounds):
         before.append(udp(race, server, echo))
         kernel, ran, start = tcp_memory(), server.threads(), time.monotonic()
         with companion("crowd.py", CROWD, server.port, CONNECTIONS, core=race.cores[1]) as crowd:
+            crowd.stdout.readline()  # all are opened
             during.append(udp(race, server, echo))
             guests.append(guest(server.port, race.seconds))
             kernel = tcp_memory() - kernel
