@@ -45,6 +45,11 @@ bench *ARGS:
 race *ARGS:
     python3 -B benches/race {{ ARGS }}
 
+# Memory, first answer and changes at 50, 500 and 5 000 nodes (or the numbers named), beside what they may be
+scale *ARGS:
+    cargo build --release --quiet --bin k8s-node-dns
+    cargo run --release --quiet --example scale -- {{ ARGS }}
+
 # Fuzz each target for SECONDS (or only the TARGETS named); needs a nightly toolchain and cargo-fuzz
 fuzz SECONDS="60" *TARGETS="":
     #!/usr/bin/env bash
