@@ -46,8 +46,9 @@ impl Daemon {
         Ok(Self { child, socket, log, started })
     }
 
-    /// Waits until a name has so many A records, asking all the time; returns when that was.
-    pub fn wait_for(&mut self, name: &str, records: u16) -> Outcome<Instant> {
+    /// Waits until a name has so many A records; returns when that was. It asks again after `pause`: asking all the time
+    /// would take the cores from those who are to find the answer.
+    pub fn wait_for(&mut self, name: &str, records: u16, pause: Duration) -> Outcome<Instant> {
         let deadline = Instant::now() + PATIENCE;
         let query = query(name);
         let mut reply = [0; 2048];
@@ -58,10 +59,9 @@ impl Daemon {
                     return Ok(now);
                 }
             } else if self.child.try_wait()?.is_some() {
-                break;
-            } else {
-                std::thread::sleep(Duration::from_micros(100)); // nobody listens there yet
+                break; // it is not only not listening yet
             }
+            std::thread::sleep(pause);
         }
         Err(format!("{name} has not {records} records; the log:\n{}", self.log()?).into())
     }

@@ -1,6 +1,7 @@
 //! What the size of the cluster costs: memory, the first answer, a change, and changes that change nothing.
 //!
-//! `just scale` runs it; benches/README.md says how each number is measured. The arguments are numbers of nodes.
+//! `just scale` runs it; benches/README.md says how each number is measured. The arguments are numbers of nodes; `serve NODES` only
+//! starts the API server, for a profiler.
 
 #![expect(clippy::print_stdout, reason = "the numbers are what it is for")]
 #![expect(clippy::indexing_slicing, reason = "JSON values are filled in, and replies have a header")]
@@ -50,8 +51,13 @@ const ROWS: [(&str, &str, Option<f64>); 11] = [
 ];
 
 fn main() -> Outcome<()> {
-    let sizes: Result<Vec<usize>, _> = std::env::args().skip(1).map(|argument| argument.parse()).collect();
+    let mut arguments = std::env::args().skip(1).peekable();
+    let only_serve = arguments.next_if(|argument| argument == "serve").is_some();
+    let sizes: Result<Vec<usize>, _> = arguments.map(|argument| argument.parse()).collect();
     let sizes = Some(sizes?).filter(|sizes| !sizes.is_empty()).unwrap_or(vec![50, 500, 5000]);
+    if let Some(nodes) = sizes.first().filter(|_| only_serve) {
+        return serve(*nodes);
+    }
     let mut columns = Vec::new();
     for nodes in &sizes {
         eprint_progress(&format!("{nodes} nodes"));
@@ -72,6 +78,14 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
+/// Only the API server, for a profiler that runs the daemon; until standard input ends.
+fn serve(nodes: usize) -> Outcome<()> {
+    let api = FakeApi::start(&Objects::new(nodes)?)?;
+    println!("--kubeconfig {}", api.kubeconfig()?.display());
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
+}
+
 /// All rows for one size.
 fn measure(nodes: usize) -> Outcome<Vec<f64>> {
     let objects = Objects::new(nodes)?;
@@ -83,7 +97,7 @@ fn measure(nodes: usize) -> Outcome<Vec<f64>> {
     let start = |level: &str| -> Outcome<(Daemon, Duration)> {
         api.forget_watches();
         let mut daemon = Daemon::start(&kubeconfig, folder.path(), level)?;
-        let answered = daemon.wait_for(&last, HOSTS as u16)?;
+        let answered = daemon.wait_for(&last, HOSTS as u16, Duration::from_millis(1))?;
         let took = daemon.since_start(answered);
         api.wait_for_watches();
         Ok((daemon, took))
@@ -109,7 +123,8 @@ fn measure(nodes: usize) -> Outcome<Vec<f64>> {
         sleep(Duration::from_millis(10));
         let sent = Instant::now();
         api.modify_node(&node)?;
-        flips.push(milliseconds(daemon.wait_for(&format!("area-{}", number / AREA), area as u16)? - sent));
+        let flipped = daemon.wait_for(&format!("area-{}", number / AREA), area as u16, Duration::from_micros(20))?;
+        flips.push(milliseconds(flipped - sent));
     }
 
     let writes: Vec<String> = (0..100).map(|turn| objects.node(turn % nodes, true, turn + FLIPS)).collect();
@@ -154,7 +169,7 @@ fn burst(objects: &Objects, api: &FakeApi, mut daemon: Daemon) -> Outcome<usize>
     for node in &changes {
         api.modify_node(node)?;
     }
-    daemon.wait_for("area-0", 0)?;
+    daemon.wait_for("area-0", 0, Duration::from_millis(1))?;
     sleep(Duration::from_millis(1500)); // a serial may be a second late, and is a zone too
     Ok(published(&daemon)? - before)
 }
