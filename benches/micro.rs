@@ -4,6 +4,7 @@ mod fixture;
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::time::Duration;
 
 use divan::Bencher;
@@ -12,7 +13,7 @@ use domain::base::Serial;
 use k8s_node_dns::cluster::Cluster;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, Transport};
 use k8s_node_dns::dns::limits::{RateLimitConfig, RateLimits};
-use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed};
+use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed, Skim};
 use k8s_node_dns::kube::objects::{AnnotationKeys, Node};
 use k8s_node_dns::kube::{Change, WatchEvent};
 use k8s_node_dns::state::{Identity, format};
@@ -104,8 +105,9 @@ fn decode_list(bencher: Bencher<'_, '_>) {
         service: None,
     };
     let decode = || -> Vec<Node> {
-        let seed = DocumentSeed { keys: &keys, budget: &Budget::default() };
-        let mut json = serde_json::Deserializer::from_reader(list.as_bytes());
+        let budget = Rc::new(Budget::default());
+        let seed = DocumentSeed { keys: &keys, budget: &budget };
+        let mut json = serde_json::Deserializer::from_reader(Skim::new(list.as_bytes(), Rc::clone(&budget)));
         let Document { items, .. } = seed.deserialize(&mut json).unwrap_or_default();
         items.into_iter().filter_map(|item| item.decode().ok()).collect()
     };

@@ -8,7 +8,7 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use ureq::{Agent, Body, BodyReader, Proxy};
 pub use self::error::{RequestError, Status};
 use super::Kind;
 use super::credentials::{Credentials, Location, Session, TlsMaterial};
-use super::decode::{Budget, Document, DocumentSeed, Event, EventSeed, SERVICE_LABEL};
+use super::decode::{Budget, Document, DocumentSeed, Event, EventSeed, SERVICE_LABEL, Skim};
 use super::objects::AnnotationKeys;
 use super::watch::RELIST;
 use crate::thread::Stop;
@@ -162,7 +162,7 @@ impl Client {
             return Err(RequestError::Status(Status::read(response, &self.keys)));
         }
         let budget = Rc::new(Budget::default());
-        Ok((Rc::clone(&budget), serde_json::Deserializer::from_reader(Bounded::new(response, budget))))
+        Ok((Rc::clone(&budget), serde_json::Deserializer::from_reader(Bounded::skimmed(response, budget))))
     }
 
     fn agent_for(&mut self, session: &Session) -> Result<Agent, RequestError> {
@@ -180,7 +180,7 @@ impl Client {
 }
 
 /// What JSON is decoded from.
-type Json = serde_json::Deserializer<serde_json::de::IoRead<BufReader<Bounded>>>;
+type Json = serde_json::Deserializer<serde_json::de::IoRead<Skim<Bounded>>>;
 
 /// The events of a watch.
 pub struct Events {
@@ -213,8 +213,9 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn new(response: Response<Body>, budget: Rc<Budget>) -> BufReader<Self> {
-        BufReader::new(Self { body: response.into_body().into_reader(), budget })
+    fn skimmed(response: Response<Body>, budget: Rc<Budget>) -> Skim<Self> {
+        let body = response.into_body().into_reader();
+        Skim::new(Self { body, budget: Rc::clone(&budget) }, budget)
     }
 }
 

@@ -6,9 +6,10 @@
 //! a stream could not be picked up again in the middle of an object: it is noted as a [`Fault`] and costs that one
 //! object, and the thousands of good ones around it still count. Only a document that is broken as JSON or YAML fails.
 //!
-//! Which fields count is in `records`, how a single value is taken in `slot`; the types that come out are in [`super::objects`].
+//! Which fields count is in `records`, how a single value is taken in `slot`, how the others are skipped in `skim`; the types that come out are in [`super::objects`].
 
 mod records;
+mod skim;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -19,9 +20,11 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer};
 
 use self::records::{Annotations, Labels, RawEndpoint, Ready};
+use self::skim::Next;
 use self::slot::{Context, Slot};
 use super::Kind;
 use super::objects::{AnnotationKeys, Condition, Endpoint, EndpointSlice, NamespacedName, Node, Object, Service};
+pub use skim::Skim;
 
 /// The label that ties an EndpointSlice to its Service.
 pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
@@ -30,28 +33,37 @@ pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 /// longer; what is longer than this is not an object but a fault of the peer.
 pub const MAX_OBJECT_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How many bytes may still be read for the object at hand; shared by the reader, which takes from it, and the decoding,
-/// which refills it at the start of each object.
+/// How many bytes may still be read for the object at hand, and whether the next value is wanted; shared by the reader,
+/// which takes from it, and the decoding, which refills it at the start of each object. Readers other than [`Skim`] need
+/// not look at it.
 #[derive(Debug)]
-pub struct Budget(Cell<u64>);
+pub struct Budget {
+    left: Cell<u64>,
+    next: Cell<Next>,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(Cell::new(MAX_OBJECT_BYTES))
+        Self { left: Cell::new(MAX_OBJECT_BYTES), next: Cell::default() }
     }
 }
 
 impl Budget {
     /// A new object begins.
     pub fn refill(&self) {
-        self.0.set(MAX_OBJECT_BYTES);
+        self.left.set(MAX_OBJECT_BYTES);
     }
 
     /// Takes `bytes`; false when the object is too long.
     pub fn take(&self, bytes: usize) -> bool {
-        let left = self.0.get().checked_sub(bytes as u64);
-        self.0.set(left.unwrap_or(0));
+        let left = self.left.get().checked_sub(bytes as u64);
+        self.left.set(left.unwrap_or(0));
         left.is_some()
+    }
+
+    /// A key was read whose value is not wanted.
+    fn skip_next(&self) {
+        self.next.set(Next::Colon);
     }
 }
 

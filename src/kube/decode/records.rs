@@ -158,6 +158,9 @@ struct TypedCondition {
 impl Record for TypedCondition {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
         let Condition { status, reason, message, since } = &mut self.condition;
+        if !matches!(&*self.r#type, "" | "Ready") {
+            return context.skip(map); // API servers write the type first
+        }
         match key {
             "type" => context.value(map, "status.conditions", &mut self.r#type),
             "status" => context.value(map, "status.conditions", status),
