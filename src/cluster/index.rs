@@ -4,12 +4,14 @@
 //! in the [`Journal`] of what changed. An object costs work in proportion to what depends on it, not to the size of the
 //! cluster. Whether a kind is loaded, and what is told about all this, is `state`'s affair.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::node::{Area, Node};
 use super::service::{Hosts, Moved};
 use super::tally::{Journal, Shift, Tally};
 use super::{Owner, ServiceName};
+use crate::kube::Kind;
 use crate::kube::objects::{EndpointSlice, NamespacedName};
 
 /// An area that at least one node lists.
@@ -37,23 +39,33 @@ pub(super) struct Backing {
 /// All objects, by what depends on them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    pub(super) nodes: BTreeMap<String, Node>,
+    /// Each in a place of its own: in a map they would take twice as much.
+    pub(super) nodes: BTreeMap<String, Arc<Node>>,
     pub(super) areas: BTreeMap<Area, AreaNodes>,
     pub(super) services: BTreeMap<ServiceName, Backing>,
-    /// The named Services that a node hosts, also of nodes that are not known (yet).
-    hosted: BTreeMap<String, BTreeSet<ServiceName>>,
+    /// The named Services that a node hosts, also of nodes that are not known (yet); sorted.
+    hosted: BTreeMap<String, Vec<ServiceName>>,
     /// The Service that each slice belongs to.
     pub(super) slices: BTreeMap<NamespacedName, ServiceName>,
 }
 
 impl Index {
+    /// Whether there is no object of a kind; of Services: none with a name.
+    pub(super) fn has_no(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Node => self.nodes.is_empty(),
+            Kind::Service => !self.services.values().any(|backing| backing.named),
+            Kind::EndpointSlice => self.slices.is_empty(),
+        }
+    }
+
     /// A node is new, different, or gone (`None`). Returns what it was before.
-    pub(super) fn set_node(&mut self, name: &str, new: Option<Node>, journal: &mut Journal) -> Option<Node> {
+    pub(super) fn set_node(&mut self, name: &str, new: Option<Node>, journal: &mut Journal) -> Option<Arc<Node>> {
         let old = self.nodes.remove(name);
-        self.move_areas(old.as_ref(), new.as_ref(), journal);
-        self.move_services(name, old.as_ref(), new.as_ref(), journal);
+        self.move_areas(old.as_deref(), new.as_ref(), journal);
+        self.move_services(name, old.as_deref(), new.as_ref(), journal);
         if let Some(new) = new {
-            self.nodes.insert(name.to_owned(), new);
+            self.nodes.insert(name.to_owned(), Arc::new(new));
         }
         old
     }
@@ -65,27 +77,28 @@ impl Index {
             return;
         }
         for area in entered {
-            let shift = journal.shift(Owner::Area(area.clone()));
-            let nodes = self.areas.entry(area.clone()).or_default();
-            nodes.listed += 1;
-            if nodes.listed == 1 {
-                shift.note_existence(true);
+            let mut shift = journal.shift(|| Owner::Area(area.clone()));
+            if !self.areas.contains_key(area) {
+                self.areas.insert(area.clone(), AreaNodes::default());
+                shift.iter_mut().for_each(|shift| shift.note_existence(true));
             }
+            let Some(nodes) = self.areas.get_mut(area) else { continue };
+            nodes.listed += 1;
             if let Some(addresses) = after {
                 nodes.eligible += 1;
                 nodes.tally.add(addresses, shift);
             }
         }
         for area in left {
-            let shift = journal.shift(Owner::Area(area.clone()));
+            let mut shift = journal.shift(|| Owner::Area(area.clone()));
             let Some(nodes) = self.areas.get_mut(area) else { continue };
             nodes.listed -= 1;
             if let Some(addresses) = before {
                 nodes.eligible -= 1;
-                nodes.tally.remove(addresses, shift);
+                nodes.tally.remove(addresses, shift.as_deref_mut());
             }
             if nodes.listed == 0 {
-                shift.note_existence(false);
+                shift.iter_mut().for_each(|shift| shift.note_existence(false));
                 self.areas.remove(area);
             }
         }
@@ -98,9 +111,9 @@ impl Index {
         }
         for service in self.hosted.get(name).into_iter().flatten() {
             let Some(backing) = self.services.get_mut(service) else { continue };
-            let shift = journal.shift(Owner::Service(service.clone()));
+            let mut shift = journal.shift(|| Owner::Service(service.clone()));
             if let Some(addresses) = after {
-                backing.tally.add(addresses, shift);
+                backing.tally.add(addresses, shift.as_deref_mut());
             }
             if let Some(addresses) = before {
                 backing.tally.remove(addresses, shift);
@@ -116,10 +129,10 @@ impl Index {
         let backing = self.services.entry(service.clone()).or_default();
         backing.named = named;
         let hosts: Vec<String> = backing.hosts.iter().map(ToOwned::to_owned).collect();
-        let shift = journal.shift(Owner::Service(service.clone()));
-        shift.note_existence(named);
+        let mut shift = journal.shift(|| Owner::Service(service.clone()));
+        shift.iter_mut().for_each(|shift| shift.note_existence(named));
         for node in hosts {
-            self.set_hosted(service, &node, named, shift);
+            self.set_hosted(service, &node, named, shift.as_deref_mut());
         }
         self.forget_if_empty(service);
     }
@@ -150,12 +163,11 @@ impl Index {
 
     fn move_hosts(&mut self, service: &ServiceName, moved: Moved, journal: &mut Journal) {
         if !moved.is_empty() && self.services.get(service).is_some_and(|backing| backing.named) {
-            let hosts = journal.hosts.entry(service.clone()).or_default();
-            let shift = journal.names.entry(Owner::Service(service.clone())).or_default();
+            let (mut shift, mut hosts) = journal.service(service);
             for (nodes, here) in [(moved.gained, true), (moved.lost, false)] {
                 for node in nodes {
-                    self.set_hosted(service, &node, here, shift);
-                    hosts.note(node, here);
+                    self.set_hosted(service, &node, here, shift.as_deref_mut());
+                    hosts.iter_mut().for_each(|hosts| hosts.note(node.to_string(), here));
                 }
             }
         }
@@ -163,16 +175,25 @@ impl Index {
     }
 
     /// A node begins or ceases to host a named Service.
-    fn set_hosted(&mut self, service: &ServiceName, node: &str, here: bool, shift: &mut Shift) {
+    fn set_hosted(&mut self, service: &ServiceName, node: &str, here: bool, shift: Option<&mut Shift>) {
         if here {
-            self.hosted.entry(node.to_owned()).or_default().insert(service.clone());
+            if !self.hosted.contains_key(node) {
+                self.hosted.insert(node.to_owned(), Vec::with_capacity(1));
+            }
+            if let Some(hosted) = self.hosted.get_mut(node)
+                && let Err(place) = hosted.binary_search(service)
+            {
+                hosted.insert(place, service.clone());
+            }
         } else if let Some(hosted) = self.hosted.get_mut(node) {
-            hosted.remove(service);
+            if let Ok(place) = hosted.binary_search(service) {
+                hosted.remove(place);
+            }
             if hosted.is_empty() {
                 self.hosted.remove(node);
             }
         }
-        let addresses = self.nodes.get(node).and_then(Node::counted);
+        let addresses = self.nodes.get(node).and_then(|node| node.counted());
         if let (Some(addresses), Some(backing)) = (addresses, self.services.get_mut(service)) {
             if here {
                 backing.tally.add(addresses, shift);

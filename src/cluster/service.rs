@@ -5,6 +5,7 @@
 //! changes does not make the others be read again.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::kube::objects::Endpoint;
 
@@ -15,14 +16,16 @@ pub(super) struct Count {
     draining: u32,
 }
 
-/// How the nodes of a slice stand. Endpoints without a nodeName are left out here, before anything is counted.
-pub(super) type SliceHosts = BTreeMap<String, Count>;
+/// How the nodes of a slice stand, sorted by node. Endpoints without a nodeName are left out here, before anything is
+/// counted.
+pub(super) type SliceHosts = Box<[(Arc<str>, Count)]>;
 
 /// The nodes that host a Service.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
-    slices: BTreeMap<String, SliceHosts>,
-    nodes: BTreeMap<String, Count>,
+    /// By name, in no order: nearly all Services have one, or one a family.
+    slices: Vec<(Box<str>, SliceHosts)>,
+    nodes: BTreeMap<Arc<str>, Count>,
     /// How many nodes have a ready endpoint.
     ready: usize,
 }
@@ -30,8 +33,8 @@ pub(super) struct Hosts {
 /// Who began and who ceased to host a Service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Moved {
-    pub(super) gained: Vec<String>,
-    pub(super) lost: Vec<String>,
+    pub(super) gained: Vec<Arc<str>>,
+    pub(super) lost: Vec<Arc<str>>,
 }
 
 impl Moved {
@@ -57,7 +60,7 @@ impl Count {
 }
 
 fn read(endpoints: Vec<Endpoint>) -> SliceHosts {
-    let mut slice = SliceHosts::new();
+    let mut slice = BTreeMap::<String, Count>::new();
     for Endpoint { node, ready, serving, terminating } in endpoints {
         let Some(node) = node.filter(|node| !node.is_empty()) else { continue };
         let endpoint = Count { ready: u32::from(ready), draining: u32::from(!ready && serving && terminating) };
@@ -67,38 +70,45 @@ fn read(endpoints: Vec<Endpoint>) -> SliceHosts {
             count.draining += endpoint.draining;
         }
     }
-    slice
+    slice.into_iter().map(|(node, count)| (node.into(), count)).collect()
+}
+
+/// How a node stands in a slice.
+fn count_of(slice: &SliceHosts, node: &str) -> Option<Count> {
+    let place = slice.binary_search_by(|(known, _)| (**known).cmp(node)).ok()?;
+    slice.get(place).map(|(_, count)| *count)
 }
 
 impl Hosts {
     /// A slice is new or different (its endpoints), or gone (`None`).
     pub(super) fn set(&mut self, slice: &str, endpoints: Option<Vec<Endpoint>>) -> Moved {
         let new = endpoints.map(read);
-        if self.slices.get(slice) == new.as_ref() {
+        let known = self.slices.iter().position(|(name, _)| &**name == slice);
+        if known.and_then(|known| self.slices.get(known)).map(|(_, slice)| slice) == new.as_ref() {
             return Moved::default();
         }
         let was_ready = self.any_ready();
-        let old = self.slices.remove(slice).unwrap_or_default();
+        let old = known.map(|known| self.slices.swap_remove(known).1).unwrap_or_default();
         // How the nodes stood that this slice says something different about.
-        let mut before: BTreeMap<String, Count> = BTreeMap::new();
-        for (node, count) in new.iter().flatten().filter(|(node, count)| old.get(*node) != Some(*count)) {
+        let mut before: BTreeMap<Arc<str>, Count> = BTreeMap::new();
+        for (node, count) in new.iter().flatten().filter(|(node, count)| count_of(&old, node) != Some(*count)) {
             let total = self.count(node, *count, u32::saturating_add);
-            before.insert(node.clone(), total);
+            before.insert(Arc::clone(node), total);
         }
         for (node, count) in old {
-            if new.as_ref().and_then(|new| new.get(&node)) != Some(&count) {
+            if new.as_ref().and_then(|new| count_of(new, &node)) != Some(count) {
                 let total = self.count(&node, count, u32::saturating_sub);
                 before.entry(node).or_insert(total);
             }
         }
         if let Some(new) = new {
-            self.slices.insert(slice.to_owned(), new);
+            self.slices.push((slice.into(), new));
         }
         self.moved(was_ready, before)
     }
 
     /// Adds to or takes from what a node has in all; returns what it had.
-    fn count(&mut self, node: &str, by: Count, op: fn(u32, u32) -> u32) -> Count {
+    fn count(&mut self, node: &Arc<str>, by: Count, op: fn(u32, u32) -> u32) -> Count {
         let old = self.nodes.get(node).copied().unwrap_or_default();
         let new = Count { ready: op(old.ready, by.ready), draining: op(old.draining, by.draining) };
         self.ready = self.ready + usize::from(new.ready > 0) - usize::from(old.ready > 0);
@@ -107,19 +117,19 @@ impl Hosts {
         } else if let Some(count) = self.nodes.get_mut(node) {
             *count = new;
         } else {
-            self.nodes.insert(node.to_owned(), new);
+            self.nodes.insert(Arc::clone(node), new);
         }
         old
     }
 
     /// Compares with how the touched nodes stood; with all nodes when the first ready endpoint came or the last went,
     /// since that decides about every node.
-    fn moved(&self, was_ready: bool, mut before: BTreeMap<String, Count>) -> Moved {
+    fn moved(&self, was_ready: bool, mut before: BTreeMap<Arc<str>, Count>) -> Moved {
         let any_ready = self.any_ready();
         if was_ready != any_ready {
             for (node, count) in &self.nodes {
                 if !before.contains_key(node) {
-                    before.insert(node.clone(), *count);
+                    before.insert(Arc::clone(node), *count);
                 }
             }
         }
@@ -146,7 +156,7 @@ impl Hosts {
 
     /// What a slice says.
     pub(super) fn slice(&self, slice: &str) -> Option<&SliceHosts> {
-        self.slices.get(slice)
+        self.slices.iter().find(|(name, _)| &**name == slice).map(|(_, slice)| slice)
     }
 
     /// Whether no slice is known.
@@ -157,7 +167,7 @@ impl Hosts {
     /// The nodes that host the Service now, sorted.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         let any_ready = self.any_ready();
-        self.nodes.iter().filter(move |(_, count)| count.hosts(any_ready)).map(|(node, _)| node.as_str())
+        self.nodes.iter().filter(move |(_, count)| count.hosts(any_ready)).map(|(node, _)| &**node)
     }
 }
 

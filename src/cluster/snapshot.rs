@@ -20,7 +20,7 @@ pub struct Slice<'a> {
 impl<'a> Slice<'a> {
     /// The nodes that it names, and whether an endpoint there is ready; if not, one serves while it terminates.
     pub fn hosts(self) -> impl Iterator<Item = (&'a str, bool)> {
-        self.hosts.into_iter().flatten().map(|(node, count)| (node.as_str(), count.is_ready()))
+        self.hosts.into_iter().flatten().map(|(node, count)| (&**node, count.is_ready()))
     }
 }
 

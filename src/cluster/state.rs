@@ -4,7 +4,7 @@
 //! [`Changes`] that it made: exactly the names to build again, and the story for the log. What is loaded is known here;
 //! who depends on what is `index`'s affair.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::excerpt::Few;
 use super::index::{AreaNodes, Backing, Index};
@@ -85,7 +85,9 @@ impl Cluster {
         let was_loaded = self.loaded(kind);
         let had_services = self.services_listed();
         let first_list = listed && !self.loads.get(kind).has_objects();
-        let mut journal = Journal::default();
+        // Nothing can change but what comes: the summary tells it.
+        let from_nothing = first_list && self.index.has_no(kind);
+        let mut journal = if from_nothing { Journal::closed() } else { Journal::default() };
         let mut telling = Telling::default();
         telling.summary = first_list;
         if listed {
@@ -114,7 +116,18 @@ impl Cluster {
         let mut changes = Changes { loaded: self.loaded(kind) && !was_loaded, ..Changes::default() };
         changes.story = telling.finish(summary.into_iter().flatten());
         self.note_names(journal, services_appear, &mut changes);
+        if from_nothing && kind == Kind::Node {
+            self.note_all_names(&mut changes);
+        }
         changes
+    }
+
+    /// All names that nodes brought with the first list of them.
+    fn note_all_names(&self, changes: &mut Changes) {
+        changes.areas = self.areas().cloned().collect();
+        let with_addresses =
+            |service: &&ServiceName| self.named(service).is_some_and(|backing| !backing.tally.is_empty());
+        changes.services = self.services().filter(with_addresses).cloned().collect();
     }
 
     fn note_names(&self, journal: Journal, services_appear: bool, changes: &mut Changes) {
@@ -143,7 +156,7 @@ impl Cluster {
     }
 
     fn fold_node(&mut self, name: String, new: Option<objects::Node>, journal: &mut Journal, telling: &mut Telling) {
-        let old = self.index.nodes.get(&name);
+        let old = self.index.nodes.get(&name).map(|old| &**old);
         let same = match (old, &new) {
             (Some(old), Some(new)) => old.is(new),
             (old, new) => old.is_none() && new.is_none(),
@@ -155,17 +168,19 @@ impl Cluster {
         if let Some(new) = &new {
             telling.faults(new, old);
         }
+        if telling.summary {
+            self.index.set_node(&name, new, journal);
+            return;
+        }
         let mut step = Journal::default();
         let old = self.index.set_node(&name, new, &mut step);
         step.settle();
-        if !telling.summary {
-            let turns = node_turns(old.as_ref(), self.index.nodes.get(&name));
-            let known = self.services_listed();
-            let seen = step.names.iter().filter(|(owner, _)| known || matches!(owner, Owner::Area(_)));
-            let effects = Effects::new(seen);
-            if !(turns.is_empty() && effects.is_empty()) {
-                telling.change(Story::Node { node: name, turns, effects });
-            }
+        let turns = node_turns(old.as_deref(), self.index.nodes.get(&name).map(|new| &**new));
+        let known = self.services_listed();
+        let seen = step.names.iter().filter(|(owner, _)| known || matches!(owner, Owner::Area(_)));
+        let effects = Effects::new(seen);
+        if !(turns.is_empty() && effects.is_empty()) {
+            telling.change(Story::Node { node: name, turns, effects });
         }
         journal.merge(step);
     }
@@ -337,7 +352,7 @@ impl Cluster {
 
     /// All nodes, by name, also those that do not count.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.index.nodes.values()
+        self.index.nodes.values().map(|node| &**node)
     }
 
     /// The nodes that host a Service, by name, eligible or not; also of a Service that has no name.
@@ -352,12 +367,20 @@ fn is_list<T: Object>(change: &Change<T>) -> bool {
 
 /// What a list means for each object: what it is now, or that it is gone. Of an object that is listed twice (in a file
 /// that somebody wrote) the last counts.
-fn replacement<'a, T: Object>(list: Vec<T>, known: impl Iterator<Item = &'a T::Key>) -> BTreeMap<T::Key, Option<T>>
+fn replacement<'a, T: Object>(list: Vec<T>, known: impl Iterator<Item = &'a T::Key>) -> Vec<(T::Key, Option<T>)>
 where
     T::Key: 'a,
 {
-    let mut all: BTreeMap<T::Key, Option<T>> = known.map(|key| (key.clone(), None)).collect();
+    let mut all: Vec<(T::Key, Option<T>)> = known.map(|key| (key.clone(), None)).collect();
     all.extend(list.into_iter().map(|object| (object.key(), Some(object))));
+    all.sort_by(|(one, _), (other, _)| one.cmp(other)); // equal ones stay in order
+    all.dedup_by(|(key, object), (earlier, kept)| {
+        let same = key == earlier;
+        if same {
+            *kept = object.take();
+        }
+        same
+    });
     all
 }
 

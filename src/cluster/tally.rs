@@ -19,22 +19,22 @@ pub(super) struct Tally {
 
 impl Tally {
     /// A node brings these addresses.
-    pub(super) fn add(&mut self, addresses: &Addresses, shift: &mut Shift) {
+    pub(super) fn add(&mut self, addresses: &Addresses, mut shift: Option<&mut Shift>) {
         for address in &addresses.v4 {
-            raise(&mut self.v4, *address, &mut shift.addresses);
+            raise(&mut self.v4, *address, shift.as_deref_mut());
         }
         for address in &addresses.v6 {
-            raise(&mut self.v6, *address, &mut shift.addresses);
+            raise(&mut self.v6, *address, shift.as_deref_mut());
         }
     }
 
     /// A node no longer brings these addresses.
-    pub(super) fn remove(&mut self, addresses: &Addresses, shift: &mut Shift) {
+    pub(super) fn remove(&mut self, addresses: &Addresses, mut shift: Option<&mut Shift>) {
         for address in &addresses.v4 {
-            lower(&mut self.v4, *address, &mut shift.addresses);
+            lower(&mut self.v4, *address, shift.as_deref_mut());
         }
         for address in &addresses.v6 {
-            lower(&mut self.v6, *address, &mut shift.addresses);
+            lower(&mut self.v6, *address, shift.as_deref_mut());
         }
     }
 
@@ -47,21 +47,25 @@ impl Tally {
     }
 }
 
-fn raise<A: Ord + Copy + Into<IpAddr>>(counts: &mut BTreeMap<A, u32>, address: A, toggles: &mut Toggles<IpAddr>) {
+fn raise<A: Ord + Copy + Into<IpAddr>>(counts: &mut BTreeMap<A, u32>, address: A, shift: Option<&mut Shift>) {
     let count = counts.entry(address).or_default();
     *count += 1;
-    if *count == 1 {
-        toggles.note(address.into(), true);
+    if *count == 1
+        && let Some(shift) = shift
+    {
+        shift.addresses.note(address.into(), true);
     }
 }
 
-fn lower<A: Ord + Copy + Into<IpAddr>>(counts: &mut BTreeMap<A, u32>, address: A, toggles: &mut Toggles<IpAddr>) {
+fn lower<A: Ord + Copy + Into<IpAddr>>(counts: &mut BTreeMap<A, u32>, address: A, shift: Option<&mut Shift>) {
     if let Entry::Occupied(mut count) = counts.entry(address) {
         if *count.get() > 1 {
             *count.get_mut() -= 1;
         } else {
             count.remove();
-            toggles.note(address.into(), false);
+            if let Some(shift) = shift {
+                shift.addresses.note(address.into(), false);
+            }
         }
     }
 }
@@ -138,12 +142,29 @@ impl Shift {
 pub(super) struct Journal {
     pub(super) names: BTreeMap<Owner, Shift>,
     pub(super) hosts: BTreeMap<ServiceName, Toggles<String>>,
+    /// Nothing is noted.
+    closed: bool,
 }
 
 impl Journal {
-    /// Where to note what happens to a name.
-    pub(super) fn shift(&mut self, owner: Owner) -> &mut Shift {
-        self.names.entry(owner).or_default()
+    /// A journal in which nothing is noted: a first list of thousands of objects is told as a whole, and what would be
+    /// noted of each is as large as the cluster.
+    pub(super) fn closed() -> Self {
+        Self { closed: true, ..Self::default() }
+    }
+
+    /// Where to note what happens to a name; `None` if nothing is noted.
+    pub(super) fn shift(&mut self, owner: impl FnOnce() -> Owner) -> Option<&mut Shift> {
+        (!self.closed).then(|| self.names.entry(owner()).or_default())
+    }
+
+    /// Where to note what happens to a Service and to its hosts.
+    pub(super) fn service(&mut self, service: &ServiceName) -> (Option<&mut Shift>, Option<&mut Toggles<String>>) {
+        if self.closed {
+            return (None, None);
+        }
+        let shift = self.names.entry(Owner::Service(service.clone())).or_default();
+        (Some(shift), Some(self.hosts.entry(service.clone()).or_default()))
     }
 
     /// Drops the names that are as they were.
@@ -155,7 +176,7 @@ impl Journal {
     /// Adds what happened later.
     pub(super) fn merge(&mut self, later: Self) {
         for (owner, shift) in later.names {
-            let all = self.shift(owner);
+            let all = self.names.entry(owner).or_default();
             if let Some(exists) = shift.exists {
                 all.note_existence(exists);
             }
@@ -178,17 +199,17 @@ mod tests {
     #[test]
     fn an_address_stays_until_the_last_node_with_it_goes() {
         let (mut tally, mut shift) = (Tally::default(), Shift::default());
-        tally.add(&addresses(&["192.0.2.1", "2001:db8::1"]), &mut shift);
-        tally.add(&addresses(&["192.0.2.1"]), &mut shift);
+        tally.add(&addresses(&["192.0.2.1", "2001:db8::1"]), Some(&mut shift));
+        tally.add(&addresses(&["192.0.2.1"]), Some(&mut shift));
         assert_eq!(shift.addresses.came().count(), 2);
 
         let mut shift = Shift::default();
-        tally.remove(&addresses(&["192.0.2.1", "2001:db8::1"]), &mut shift);
+        tally.remove(&addresses(&["192.0.2.1", "2001:db8::1"]), Some(&mut shift));
         assert_eq!(shift.addresses.went().map(ToString::to_string).collect::<Vec<_>>(), ["2001:db8::1"]);
         assert_eq!(tally.addresses(), addresses(&["192.0.2.1"]));
 
         let mut shift = Shift::default();
-        tally.remove(&addresses(&["192.0.2.1"]), &mut shift);
+        tally.remove(&addresses(&["192.0.2.1"]), Some(&mut shift));
         assert!(tally.is_empty() && !shift.is_empty());
     }
 
@@ -197,7 +218,7 @@ mod tests {
         let owner = || Owner::Service(ServiceName::default());
         let step = |here: bool| {
             let mut step = Journal::default();
-            let shift = step.shift(owner());
+            let shift = step.shift(owner).unwrap();
             shift.note_existence(here);
             shift.addresses.note([192, 0, 2, 1].into(), here);
             step.hosts.entry(ServiceName::default()).or_default().note("pi-3".into(), here);
