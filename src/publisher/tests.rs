@@ -1,5 +1,7 @@
 //! What is published when, in virtual time, with and without a state of an earlier run.
 
+mod bursts;
+
 use std::path::Path;
 
 use domain::base::Serial;

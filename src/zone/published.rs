@@ -24,6 +24,11 @@ impl Published {
         self.zone.read().clone()
     }
 
+    /// How many zones were published so far.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
     /// Serves `zone` from now on and returns what was served before. The publisher keeps that until nobody reads it any
     /// more ([`Publish`]), since freeing thousands of names is not a DNS thread's work.
     fn replace(&self, zone: Arc<Zone>) -> Option<Arc<Zone>> {
