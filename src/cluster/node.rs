@@ -68,8 +68,12 @@ pub struct Node {
     object: objects::Node,
     areas: Arc<Reading<Vec<Area>>>,
     addresses: Arc<Reading<Addresses>>,
-    verdict: Verdict,
+    /// Of the few that do not count; a verdict is large.
+    verdict: Option<Box<Verdict>>,
 }
+
+/// The verdict on all others.
+const ELIGIBLE: &Verdict = &Verdict::Eligible;
 
 impl Node {
     /// Reads a node. Annotations that are as they were before are not read again.
@@ -82,7 +86,7 @@ impl Node {
             Some(before) if before.object.addresses == object.addresses => Arc::clone(&before.addresses),
             _ => Arc::new(read_addresses(object.addresses.as_deref().unwrap_or_default())),
         };
-        let verdict = Evidence::from(&object).judge();
+        let verdict = Some(Evidence::from(&object).judge()).filter(|verdict| !verdict.is_eligible()).map(Box::new);
         Self { object, areas, addresses, verdict }
     }
 
@@ -113,7 +117,7 @@ impl Node {
 
     /// Whether it counts.
     pub fn verdict(&self) -> &Verdict {
-        &self.verdict
+        self.verdict.as_deref().unwrap_or(ELIGIBLE)
     }
 
     /// What was skipped in its annotations: the first few of each, and how many there are in all.
@@ -137,7 +141,7 @@ impl Node {
 
     /// The addresses that it brings to its names: none while it does not count.
     pub(super) fn counted(&self) -> Option<&Addresses> {
-        self.verdict.is_eligible().then_some(self.addresses())
+        self.verdict().is_eligible().then_some(self.addresses())
     }
 }
 

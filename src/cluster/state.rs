@@ -145,10 +145,10 @@ impl Cluster {
 
     fn fold_nodes(&mut self, change: Change<objects::Node>, journal: &mut Journal, telling: &mut Telling) {
         match change {
-            Change::Applied(node) => self.fold_node(node.key(), Some(node), journal, telling),
+            Change::Applied(node) => self.fold_node(node.key().clone(), Some(node), journal, telling),
             Change::Deleted(name) => self.fold_node(name, None, journal, telling),
             Change::Replaced(list) => {
-                for (name, node) in replacement(list, self.index.nodes.keys()) {
+                for (name, node) in replacement(list, self.index.nodes.keys().cloned().collect()) {
                     self.fold_node(name, node, journal, telling);
                 }
             }
@@ -191,8 +191,8 @@ impl Cluster {
             Change::Applied(service) => self.index.set_named(&service.key, named(&service), journal),
             Change::Deleted(key) => self.index.set_named(&key, false, journal),
             Change::Replaced(list) => {
-                let known = self.index.services.iter().filter(|(_, backing)| backing.named).map(|(key, _)| key);
-                for (key, service) in replacement(list, known) {
+                let known = self.index.services.iter().filter(|(_, backing)| backing.named).map(|(key, _)| key.clone());
+                for (key, service) in replacement(list, known.collect()) {
                     self.index.set_named(&key, service.as_ref().is_some_and(named), journal);
                 }
             }
@@ -201,10 +201,10 @@ impl Cluster {
 
     fn fold_slices(&mut self, change: Change<EndpointSlice>, journal: &mut Journal) {
         match change {
-            Change::Applied(slice) => self.index.set_slice(&slice.key(), Some(slice), journal),
+            Change::Applied(slice) => self.index.set_slice(&slice.key().clone(), Some(slice), journal),
             Change::Deleted(key) => self.index.set_slice(&key, None, journal),
             Change::Replaced(list) => {
-                for (key, slice) in replacement(list, self.index.slices.keys()) {
+                for (key, slice) in replacement(list, self.index.slices.keys().cloned().collect()) {
                     self.index.set_slice(&key, slice, journal);
                 }
             }
@@ -365,23 +365,20 @@ fn is_list<T: Object>(change: &Change<T>) -> bool {
     matches!(change, Change::Replaced(_))
 }
 
-/// What a list means for each object: what it is now, or that it is gone. Of an object that is listed twice (in a file
-/// that somebody wrote) the last counts.
-fn replacement<'a, T: Object>(list: Vec<T>, known: impl Iterator<Item = &'a T::Key>) -> Vec<(T::Key, Option<T>)>
-where
-    T::Key: 'a,
-{
-    let mut all: Vec<(T::Key, Option<T>)> = known.map(|key| (key.clone(), None)).collect();
-    all.extend(list.into_iter().map(|object| (object.key(), Some(object))));
-    all.sort_by(|(one, _), (other, _)| one.cmp(other)); // equal ones stay in order
-    all.dedup_by(|(key, object), (earlier, kept)| {
-        let same = key == earlier;
-        if same {
-            *kept = object.take();
+/// What a list means for each object: that it is gone, if only `known`, or what it is now. Of an object that is listed
+/// twice (in a file that somebody wrote) the last counts.
+fn replacement<T: Object>(mut list: Vec<T>, mut known: BTreeSet<T::Key>) -> impl Iterator<Item = (T::Key, Option<T>)> {
+    list.sort_by(|one, other| one.key().cmp(other.key())); // equal ones stay in order
+    list.dedup_by(|later, kept| {
+        let twice = later.key() == kept.key();
+        if twice {
+            std::mem::swap(later, kept);
         }
-        same
+        twice
     });
-    all
+    known.retain(|key| list.binary_search_by(|object| object.key().cmp(key)).is_err());
+    let gone = known.into_iter().map(|key| (key, None));
+    gone.chain(list.into_iter().map(|object| (object.key().clone(), Some(object))))
 }
 
 #[cfg(test)]

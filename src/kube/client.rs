@@ -43,6 +43,10 @@ const SILENCE: Duration = Duration::from_secs(WATCH_SECONDS + 3);
 /// Objects in a page of a list, as kubectl asks for them.
 const PAGE: u32 = 500;
 
+/// What a connection keeps ready for either direction, twice. A request's or a reply's head must fit into it, and a TLS
+/// record; tokens of service accounts have 1 or 2 KiB, and all heads of an API server together hardly more.
+const BUFFER: usize = 32 * 1024;
+
 /// How much of an error's body is read.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
 
@@ -295,6 +299,8 @@ fn agent(location: &Location, session: &Session) -> Result<Agent, RequestError> 
         .timeout_send_request(Some(CONNECT))
         .timeout_recv_response(Some(SILENCE))
         .timeout_per_read(Some(SILENCE))
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
         .timeout_recv_body(Some(RELIST)) // the whole body: a server that drips forever is left at last
         .build();
     let resolver = ServerResolver {

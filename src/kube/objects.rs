@@ -22,7 +22,7 @@ pub trait Object: Clone + Debug + PartialEq {
     type Key: Clone + Debug + Ord + std::hash::Hash;
 
     /// Its key.
-    fn key(&self) -> Self::Key;
+    fn key(&self) -> &Self::Key;
 }
 
 /// What counts of a `v1` Node.
@@ -45,9 +45,9 @@ pub struct Node {
 pub struct Condition {
     /// `True`, `False` or `Unknown`.
     pub status: String,
-    /// A word for programs, as `KubeletNotReady`.
+    /// A word for programs, as `KubeletNotReady`; left out (empty) while the status is `True`, as what follows is.
     pub reason: String,
-    /// A sentence for people; left out (empty) while the status is `True`.
+    /// A sentence for people.
     pub message: String,
     /// `lastTransitionTime`, RFC 3339.
     pub since: String,
@@ -100,23 +100,23 @@ pub struct NamespacedName {
 impl Object for Node {
     type Key = String;
 
-    fn key(&self) -> String {
-        self.name.clone()
+    fn key(&self) -> &String {
+        &self.name
     }
 }
 
 impl Object for Service {
     type Key = NamespacedName;
 
-    fn key(&self) -> NamespacedName {
-        self.key.clone()
+    fn key(&self) -> &NamespacedName {
+        &self.key
     }
 }
 
 impl Object for EndpointSlice {
     type Key = NamespacedName;
 
-    fn key(&self) -> NamespacedName {
-        self.key.clone()
+    fn key(&self) -> &NamespacedName {
+        &self.key
     }
 }

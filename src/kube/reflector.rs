@@ -145,7 +145,7 @@ impl<T: Watched> Reflector<T> {
                 // The name is enough, whatever else is wrong with it.
                 self.bad.remove(&event.object.title(T::KIND));
                 let named = !event.object.metadata.name.is_empty();
-                Input::Event(named.then(|| Change::Deleted(T::pick(event.object).key())), version)
+                Input::Event(named.then(|| Change::Deleted(T::pick(event.object).key().clone())), version)
             }
             "BOOKMARK" => Input::Bookmark(version),
             "ERROR" => return Err(RequestError::Status(event.object.into())),

@@ -32,9 +32,9 @@ impl Model {
     fn apply(&mut self, event: &WatchEvent) {
         fn put<T: Object>(objects: &mut BTreeMap<T::Key, T>, change: &Change<T>) -> bool {
             match change {
-                Change::Applied(object) => drop(objects.insert(object.key(), object.clone())),
+                Change::Applied(object) => drop(objects.insert(object.key().clone(), object.clone())),
                 Change::Deleted(key) => drop(objects.remove(key)),
-                Change::Replaced(list) => *objects = list.iter().map(|o| (o.key(), o.clone())).collect(),
+                Change::Replaced(list) => *objects = list.iter().map(|o| (o.key().clone(), o.clone())).collect(),
             }
             is_list(change)
         }
@@ -150,7 +150,7 @@ fn slice() -> impl Strategy<Value = EndpointSlice> {
 fn change<T: Object + 'static>(object: impl Strategy<Value = T> + Clone + 'static) -> impl Strategy<Value = Change<T>> {
     prop_oneof![
         6 => object.clone().prop_map(Change::Applied),
-        2 => object.clone().prop_map(|object| Change::Deleted(object.key())),
+        2 => object.clone().prop_map(|object| Change::Deleted(object.key().clone())),
         // Keys repeat in some of the lists: the last one counts.
         1 => vec(object, 0..6).prop_map(Change::Replaced),
     ]

@@ -140,10 +140,13 @@ impl Value for Ready {
                 return Ok(true);
             }
             if found.r#type == "Ready" {
-                if found.condition.status == "True" {
-                    found.condition.message.clear();
-                }
-                self.0 = Some(found.condition);
+                // Why a node is well, and since when, nobody asks.
+                let Condition { status, .. } = &found.condition;
+                self.0 = Some(if status == "True" {
+                    Condition { status: std::mem::take(&mut found.condition.status), ..Condition::default() }
+                } else {
+                    found.condition
+                });
             }
         }
     }

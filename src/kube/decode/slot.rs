@@ -4,7 +4,7 @@
 //! left as it is with a [`Fault`] noted when the type is wrong. serde's derive would stop in the middle of the object
 //! instead; it also has no way to hand the annotation keys down. A file of its own because none of it knows Kubernetes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
@@ -16,13 +16,23 @@ pub(super) struct Context<'a> {
     pub(super) keys: &'a AnnotationKeys,
     pub(super) budget: &'a Budget,
     faults: RefCell<Vec<Fault>>,
-    /// Where the places are that the map at hand has filled already.
+    /// Where the places are that are filled already: those of the map at hand are the last, from `own` on.
     filled: RefCell<Vec<usize>>,
+    own: Cell<usize>,
+    /// The buffer of a map's keys, for the next map.
+    spare: Cell<String>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(keys: &'a AnnotationKeys, budget: &'a Budget) -> Self {
-        Self { keys, budget, faults: RefCell::default(), filled: RefCell::default() }
+        Self {
+            keys,
+            budget,
+            faults: RefCell::default(),
+            filled: RefCell::default(),
+            own: Cell::default(),
+            spare: Cell::default(),
+        }
     }
 
     /// Reads the value of the key that was just read into its place.
@@ -33,7 +43,7 @@ impl<'a> Context<'a> {
         value: &mut V,
     ) -> Result<(), A::Error> {
         let place = std::ptr::from_ref(value).addr();
-        if self.filled.borrow().contains(&place) {
+        if self.filled.borrow().iter().skip(self.own.get()).any(|filled| *filled == place) {
             // Two objects in one, as where the `---` between them was forgotten: neither of them is what was meant.
             self.note(Fault { path, expected: "one", found: "there twice" });
         }
@@ -97,18 +107,18 @@ impl<R: Record> Value for R {
     const EXPECTED: &'static str = "a map";
 
     fn map<'de, A: MapAccess<'de>>(&mut self, map: &mut A, context: &Context<'_>) -> Result<bool, A::Error> {
-        let mut key = Key::default();
-        let outer = context.filled.take();
+        let mut key = Key(context.spare.take());
+        let outer = context.own.replace(context.filled.borrow().len());
         while map.next_key_seed(Slot::new(context, "key", &mut key))?.is_some() {
             self.field(&key.0, map, context)?;
         }
-        context.filled.replace(outer);
+        context.filled.borrow_mut().truncate(context.own.replace(outer));
+        context.spare.set(key.0);
         Ok(true)
     }
 }
 
 /// The key of a map, in a buffer that is used again. YAML allows keys that are no strings: none of them counts.
-#[derive(Default)]
 struct Key(String);
 
 impl Value for Key {

@@ -38,7 +38,7 @@ fn a_node_as_kubectl_writes_it() {
         deleting: false,
         areas: Some("home, rack-2".into()),
         addresses: Some("203.0.113.10, 2001:db8:0:1::10".into()),
-        ready: Some(condition("True", "KubeletReady", "", "2026-05-11T06:12:58Z")),
+        ready: Some(condition("True", "", "", "")),
     };
     assert_eq!(node, expect);
 }

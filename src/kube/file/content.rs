@@ -205,7 +205,7 @@ fn insert<T: Decoded>(objects: &mut BTreeMap<T::Key, T>, bad: &mut Vec<BadObject
     let object = item.title(T::KIND);
     match item.decode::<T>() {
         Ok(decoded) => {
-            if objects.insert(decoded.key(), decoded).is_some() {
+            if objects.insert(decoded.key().clone(), decoded).is_some() {
                 bad.push(BadObject { object, reason: "it is in the file twice; the last one counts".to_owned() });
             }
         }
