@@ -80,6 +80,8 @@ impl FromIterator<IpAddr> for Addresses {
         all.v4.dedup();
         all.v6.sort_unstable();
         all.v6.dedup();
+        all.v4.shrink_to_fit(); // they are kept for each of thousands of nodes
+        all.v6.shrink_to_fit();
         all
     }
 }

@@ -163,6 +163,7 @@ fn read_areas(annotation: &str) -> Reading<Vec<Area>> {
     }
     reading.value.sort_unstable();
     reading.value.dedup();
+    reading.value.shrink_to_fit();
     reading
 }
 

@@ -25,7 +25,8 @@ pub(super) type SliceHosts = Box<[(Arc<str>, Count)]>;
 pub(super) struct Hosts {
     /// By name, in no order: nearly all Services have one, or one a family.
     slices: Vec<(Box<str>, SliceHosts)>,
-    nodes: BTreeMap<Arc<str>, Count>,
+    /// Sorted by name; over all slices.
+    nodes: Vec<(Arc<str>, Count)>,
     /// How many nodes have a ready endpoint.
     ready: usize,
 }
@@ -73,10 +74,14 @@ fn read(endpoints: Vec<Endpoint>) -> SliceHosts {
     slice.into_iter().map(|(node, count)| (node.into(), count)).collect()
 }
 
-/// How a node stands in a slice.
-fn count_of(slice: &SliceHosts, node: &str) -> Option<Count> {
-    let place = slice.binary_search_by(|(known, _)| (**known).cmp(node)).ok()?;
-    slice.get(place).map(|(_, count)| *count)
+/// Where a node is among sorted ones, or would be.
+fn place_of(nodes: &[(Arc<str>, Count)], node: &str) -> Result<usize, usize> {
+    nodes.binary_search_by(|(known, _)| (**known).cmp(node))
+}
+
+/// How a node stands.
+fn count_of(nodes: &[(Arc<str>, Count)], node: &str) -> Option<Count> {
+    place_of(nodes, node).ok().and_then(|place| nodes.get(place)).map(|(_, count)| *count)
 }
 
 impl Hosts {
@@ -102,6 +107,7 @@ impl Hosts {
             }
         }
         if let Some(new) = new {
+            self.slices.reserve_exact(1);
             self.slices.push((slice.into(), new));
         }
         self.moved(was_ready, before)
@@ -109,15 +115,15 @@ impl Hosts {
 
     /// Adds to or takes from what a node has in all; returns what it had.
     fn count(&mut self, node: &Arc<str>, by: Count, op: fn(u32, u32) -> u32) -> Count {
-        let old = self.nodes.get(node).copied().unwrap_or_default();
+        let place = place_of(&self.nodes, node);
+        let old = count_of(&self.nodes, node).unwrap_or_default();
         let new = Count { ready: op(old.ready, by.ready), draining: op(old.draining, by.draining) };
         self.ready = self.ready + usize::from(new.ready > 0) - usize::from(old.ready > 0);
-        if new.is_zero() {
-            self.nodes.remove(node);
-        } else if let Some(count) = self.nodes.get_mut(node) {
-            *count = new;
-        } else {
-            self.nodes.insert(Arc::clone(node), new);
+        match place {
+            Ok(place) if new.is_zero() => drop(self.nodes.remove(place)),
+            Ok(place) => self.nodes.iter_mut().skip(place).take(1).for_each(|(_, count)| *count = new),
+            Err(_) if new.is_zero() => {}
+            Err(place) => self.nodes.insert(place, (Arc::clone(node), new)),
         }
         old
     }
@@ -135,7 +141,7 @@ impl Hosts {
         }
         let mut moved = Moved::default();
         for (node, count) in before {
-            let now = self.nodes.get(&node).copied().unwrap_or_default();
+            let now = count_of(&self.nodes, &node).unwrap_or_default();
             match (count.hosts(was_ready), now.hosts(any_ready)) {
                 (false, true) => moved.gained.push(node),
                 (true, false) => moved.lost.push(node),
