@@ -179,7 +179,7 @@ fn serve(socket: TcpStream, shared: &Shared) -> Outcome<()> {
     let connection = ServerConnection::new(Arc::clone(&shared.tls))?;
     let stream = Arc::new(Mutex::new(StreamOwned::new(connection, socket)));
     loop {
-        let Some(target) = request(&mut *stream.lock())? else { return Ok(()) };
+        let Some(target) = request(&mut stream.lock())? else { return Ok(()) };
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let resource = path.rsplit('/').next().unwrap_or_default();
         let parameter = |name| query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
