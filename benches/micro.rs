@@ -34,7 +34,7 @@ fn reply(bencher: Bencher<'_, '_>, question: &fixture::Question) {
     bencher.bench_local(|| responder.reply(divan::black_box(&query)).len());
 }
 
-/// What the rate limit adds to a reply: to one client over and over, and to ever new ones.
+/// What the rate limit adds to a batch of ten replies: to one client over and over, and to ever new ones.
 #[divan::bench(args = [1, 1 << 20])]
 fn rate_limit(bencher: Bencher<'_, '_>, networks: u32) {
     let config = RateLimitConfig { rate: NonZeroU32::new(1_000_000), exempt: Vec::new() };
@@ -43,12 +43,18 @@ fn rate_limit(bencher: Bencher<'_, '_>, networks: u32) {
     let mut reply = fixture::Responder::new(3).reply(&query).to_vec();
     let (len, config) = (reply.len(), AnswerConfig::default());
     let mut next = 0_u32;
-    let mut batch = limits.batch(Duration::from_secs(1));
     bencher.bench_local(|| {
-        next = next.wrapping_add(0x0000_0100) % (networks << 8);
-        let client = Ipv4Addr::from_bits(next).to_ipv6_mapped();
-        let context = Context { transport: Transport::Udp, client, now: 0, rotation: 0, config: &config };
-        batch.pass(&query, &context, &mut reply, len)
+        let mut batch = limits.batch(Duration::from_secs(1));
+        let clients: [_; 10] = std::array::from_fn(|_| {
+            next = next.wrapping_add(0x9E37_7900) % (networks << 8);
+            Ipv4Addr::from_bits(next).to_ipv6_mapped()
+        });
+        batch.fetch(clients.into_iter());
+        for client in clients {
+            let context = Context { transport: Transport::Udp, client, now: 0, rotation: 0, config: &config };
+            batch.pass(&query, &context, &mut reply, len);
+        }
+        batch.end()
     });
 }
 

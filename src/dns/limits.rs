@@ -15,15 +15,17 @@ mod table;
 
 pub use network::Network;
 
+use std::net::Ipv6Addr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use self::network::Networks;
 use self::shorten::shorten;
-use self::table::{Charge, Table};
+use self::table::{Charge, Place, Table};
 use super::context::Context;
 use super::message::Header;
+use super::mmsg::BATCH;
 use super::query::Query;
 
 /// How often to say that replies are limited.
@@ -99,7 +101,8 @@ impl RateLimits {
 
     /// Begins a batch of replies; `now` is of a clock that never goes back.
     pub fn batch(&self, now: Duration) -> BatchLimits<'_> {
-        BatchLimits { limits: self, now, at: self.table.at(now), tally: Tally::default() }
+        let (places, at) = ([Place::default(); BATCH], self.table.at(now));
+        BatchLimits { limits: self, now, at, places, fetched: 0, next: 0, tally: Tally::default() }
     }
 }
 
@@ -109,6 +112,10 @@ pub struct BatchLimits<'a> {
     limits: &'a RateLimits,
     now: Duration,
     at: table::Moment,
+    /// Where the accounts of the next clients are, as far as they are `fetched`.
+    places: [Place; BATCH],
+    fetched: usize,
+    next: usize,
     tally: Tally,
 }
 
@@ -124,24 +131,44 @@ pub struct Tally {
 }
 
 impl BatchLimits<'_> {
+    /// Looks up the accounts of all clients whose replies are to pass, in the same order: all of them wait for memory as
+    /// long as one. For the speed alone.
+    pub fn fetch(&mut self, clients: impl Iterator<Item = Ipv6Addr>) {
+        let table = &self.limits.table;
+        for (place, client) in self.places.iter_mut().zip(clients) {
+            *place = table.place(client);
+            self.fetched += 1;
+        }
+        table.fetch(self.places.iter().take(self.fetched).copied());
+    }
+
+    /// Where the account of the next client is.
+    #[inline]
+    fn place(&mut self, client: Ipv6Addr) -> Place {
+        let fetched = self.places.get(self.next).filter(|_| self.next < self.fetched);
+        self.next += 1;
+        fetched.copied().unwrap_or_else(|| self.limits.table.place(client))
+    }
+
     /// What is left of the first `len` bytes of `reply`, the reply to `query`: its new length, 0 if it is not to be sent.
     #[inline]
     pub fn pass(&mut self, query: &[u8], context: &Context<'_>, reply: &mut [u8], len: usize) -> usize {
-        let client = context.client.to_canonical();
+        let client = context.client;
+        let place = self.place(client);
         if len == 0 || self.limits.exempt.contain(client) || proves_its_address(query, context) {
             return len;
         }
         let kind = Kind::of(reply);
-        match self.limits.table.charge(client, kind, self.at) {
+        match self.limits.table.charge(place, kind, self.at) {
             Charge::Paid => len,
             Charge::Slip => {
                 self.tally.slipped += 1;
-                self.tally.last = Some((Network::of_client(client), kind));
+                self.tally.last = Some((Network::of_client(client.to_canonical()), kind));
                 shorten(reply.get_mut(..len).unwrap_or_default())
             }
             Charge::Drop => {
                 self.tally.dropped += 1;
-                self.tally.last = Some((Network::of_client(client), kind));
+                self.tally.last = Some((Network::of_client(client.to_canonical()), kind));
                 0
             }
         }

@@ -208,13 +208,28 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// What the datagrams contain, as far as it was read.
-    pub fn queries(&self) -> impl Iterator<Item = &[u8]> {
-        // SAFETY: the kernel has filled the slots up to the lengths in the headers, and what it left alone is initialised.
-        (0..self.received).map(|index| unsafe {
-            let len = ((*self.message(index)).len as usize).min(MAX_QUERY);
-            std::slice::from_raw_parts((&raw const (*self.slot(index)).query.0).cast(), len)
-        })
+    /// The datagrams that can be answered.
+    pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
+        // SAFETY: nothing in `self` is written as long as it is borrowed.
+        (0..self.received).filter_map(|index| unsafe { self.datagram(index) })
+    }
+
+    /// A received datagram, unless it came from port 0: a reply to there cannot be sent, and only somebody who forges
+    /// the sender asks from there.
+    ///
+    /// # Safety
+    /// Query and address of the slot must not be written before the end of `'a`.
+    #[inline]
+    unsafe fn datagram<'a>(&self, index: usize) -> Option<Datagram<'a>> {
+        let (slot, message) = (self.slot(index), self.message(index));
+        // SAFETY: the kernel has filled the slot up to the lengths in the header, and what it left alone is initialised.
+        let datagram = unsafe {
+            let query = (&raw const (*slot).query.0).cast();
+            let query = std::slice::from_raw_parts(query, ((*message).len as usize).min(MAX_QUERY));
+            let truncated = (*message).header.flags & libc::MSG_TRUNC as c_uint != 0;
+            Datagram { query, truncated, from: &(*slot).address }
+        };
+        (datagram.port() != 0).then_some(datagram)
     }
 
     /// Hands each datagram to `answer`, which writes the reply and returns its length, or 0 for none.
@@ -223,16 +238,9 @@ impl Batch {
         self.replies = 0;
         for index in 0..self.received {
             let (slot, message) = (self.slot(index), self.message(index));
-            // SAFETY: `index` is below BATCH; the kernel has filled the slot up to the lengths in the header, and what
-            // it left alone is initialised. The references are to distinct fields and end with this round.
-            let len = unsafe {
-                let query = (&raw const (*slot).query.0).cast();
-                let query = std::slice::from_raw_parts(query, ((*message).len as usize).min(MAX_QUERY));
-                let truncated = (*message).header.flags & libc::MSG_TRUNC as c_uint != 0;
-                let datagram = Datagram { query, truncated, from: &(*slot).address };
-                // A reply to port 0 cannot be sent, and only somebody who forges the sender asks from there.
-                if datagram.port() == 0 { 0 } else { answer(datagram, &mut (*slot).reply.0) }
-            };
+            // SAFETY: `index` is below BATCH; the reply is initialised, no part of the datagram, and nobody else has it.
+            // Both references end with this round.
+            let len = unsafe { self.datagram(index).map_or(0, |datagram| answer(datagram, &mut (*slot).reply.0)) };
             // SAFETY: as above; the header already points to address and control message of the same slot.
             unsafe {
                 (*slot).reply_part.iov_len = len.min(MAX_UDP);

@@ -170,8 +170,11 @@ where
         self.now = now;
         let mut limits = self.limits.as_deref().map(|limits| limits.batch(clock::monotonic()));
         if let (Some(zone), 2..) = (zone, received) {
-            let questions = self.batch.queries().filter_map(|query| question(query, HEADER));
+            let questions = self.batch.datagrams().filter_map(|datagram| question(datagram.query, HEADER));
             zone.fetch(questions.map(|question| question.name()));
+        }
+        if let (Some(limits), 2..) = (&mut limits, received) {
+            limits.fetch(self.batch.datagrams().map(|datagram| datagram.client()));
         }
         let mut oversized = 0;
         self.batch.answer(|datagram, reply| {

@@ -7,8 +7,8 @@ use crossbeam_channel::bounded;
 use super::super::*;
 use crate::kube::Change;
 use crate::thread::Threads;
-use crate::zone::fixture::{config, name, node, not_ready, service};
 use crate::zone::Lookup;
+use crate::zone::fixture::{config, name, node, not_ready, service};
 
 /// Nodes, ten in an area; each hosts one Service or none.
 const NODES: usize = 500;
