@@ -109,6 +109,12 @@ impl Client {
         self.interrupt.clone()
     }
 
+    /// Makes the next request on a new connection, with the server's certificate looked at again: TLS would resume the
+    /// session of an old one without that, for days after the certificate ran out.
+    pub fn reconnect(&mut self) {
+        self.agent = None;
+    }
+
     /// A page of the list; `token` is empty for the first one. Its `resourceVersion` is unset, which is the only kind of
     /// list that cannot be older than what was seen before.
     ///
@@ -119,12 +125,24 @@ impl Client {
         if !token.is_empty() {
             query += &format!("&continue={}", encode(token));
         }
-        let (budget, mut json) = self.get(&query)?;
+        self.page(&query)
+    }
+
+    fn page(&mut self, query: &str) -> Result<Document, RequestError> {
+        let (budget, mut json) = self.get(query)?;
         let document = DocumentSeed { keys: &self.keys, budget: &budget }.deserialize(&mut json);
         // Reading on to the end lets the connection be used again, and notices an end that is missing.
         let document = document.and_then(|document| json.end().map(|()| document)).map_err(RequestError::Body)?;
         document.check_list(self.kind).map_err(RequestError::NoList)?;
         Ok(document)
+    }
+
+    /// The server's version: that of a list which ends after one object.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn version(&mut self) -> Result<String, RequestError> {
+        self.page("limit=1").map(|document| document.head.metadata.resource_version)
     }
 
     /// A watch from a version.
@@ -214,18 +232,25 @@ impl Events {
 struct Bounded {
     body: BodyReader<'static>,
     budget: Rc<Budget>,
+    /// Reading failed: it is not tried again, since serde_json reads on once for each level that it is in, and each
+    /// of those reads would wait for a silent server anew.
+    failed: bool,
 }
 
 impl Bounded {
     fn skimmed(response: Response<Body>, budget: Rc<Budget>) -> Skim<Self> {
         let body = response.into_body().into_reader();
-        Skim::new(Self { body, budget: Rc::clone(&budget) }, budget)
+        Skim::new(Self { body, budget: Rc::clone(&budget), failed: false }, budget)
     }
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.failed {
+            return Err(io::Error::other("reading failed before"));
+        }
         let read = self.body.read(buffer).map_err(|error| {
+            self.failed = true;
             let ureq_error = error.get_ref().and_then(|error| error.downcast_ref());
             if matches!(ureq_error, Some(ureq::Error::Timeout(_))) {
                 io::Error::new(io::ErrorKind::TimedOut, error)

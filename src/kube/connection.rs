@@ -180,8 +180,8 @@ fn cause(failure: Failure) -> u8 {
     match failure {
         Failure::Connection => 0,
         Failure::Unauthorized => 1,
-        Failure::Forbidden | Failure::Gone => 2,
-        Failure::Other(_) => 3,
+        Failure::Forbidden | Failure::Unproven | Failure::Gone => 2,
+        Failure::Unavailable(_) | Failure::Other => 3,
     }
 }
 

@@ -22,6 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use parking_lot::Mutex;
+use rustls::pki_types::UnixTime;
 
 pub use self::error::Error;
 pub use self::exec::{ExecCredential, ExecError, ExecPlugin};
@@ -185,6 +186,11 @@ impl Credentials {
         let tls = TlsMaterial { ca, identity, insecure: *insecure };
         Ok(Session { tls, authorization, run: printed.run })
     }
+}
+
+/// The day of a moment in a certificate, as `2026-06-02`.
+pub(super) fn day(time: UnixTime) -> String {
+    certificate::day(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Credentials for where the API is: `kubeconfig` and `context` are the flags, the rest is looked for.

@@ -19,6 +19,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, select};
+use parking_lot::Mutex;
 
 use self::client::{Client, Interrupt};
 use self::connection::Connection;
@@ -212,6 +213,7 @@ pub fn spawn(
     let interrupts: Vec<_> = clients.iter().map(|(kind, client)| (*kind, client.interrupt())).collect();
     let shared = Arc::new(Shared {
         connection: Connection::new(&server, Arc::clone(&staleness)),
+        allowed: Mutex::default(),
         restored: AtomicU64::new(0),
         interrupts: interrupts.clone(),
     });

@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
+use parking_lot::Mutex;
 
 use super::client::{Client, Interrupt, RequestError};
 use super::connection::Connection;
@@ -17,6 +18,9 @@ use super::objects::{EndpointSlice, Node, Service};
 use super::watch::{Failure, Input, Moment, Step, Told, Watch};
 use super::{Change, Kind, WatchEvent, emit};
 use crate::thread::Stop;
+
+/// How long a server that has allowed nothing forbids nodes until that is believed.
+const DOUBT: Duration = Duration::from_secs(5);
 
 /// A kind that is told to the publisher.
 pub trait Watched: Decoded {
@@ -46,6 +50,8 @@ impl Watched for EndpointSlice {
 pub struct Shared {
     /// Whether it can be reached.
     pub connection: Connection,
+    /// When the server last allowed something, if it was not away since.
+    pub allowed: Mutex<Option<Instant>>,
     /// How often it was seen that the server was restored from a backup.
     pub restored: AtomicU64,
     /// What ends a blocked read of each.
@@ -63,6 +69,10 @@ pub struct Reflector<T: Watched> {
     restored: u64,
     /// The bad objects that are known, by what they are called.
     bad: HashMap<String, BadObject>,
+    /// When the request at hand was made.
+    asked: Instant,
+    /// Since when a server that has allowed nothing yet forbids this kind, and whether that was logged.
+    doubted: Option<(Instant, bool)>,
 }
 
 /// The daemon is stopping, or nobody listens.
@@ -71,7 +81,17 @@ struct Stopped;
 impl<T: Watched> Reflector<T> {
     /// A reflector that has done nothing yet.
     pub fn new(client: Client, shared: Arc<Shared>, events: Sender<WatchEvent>, stop: Stop) -> Self {
-        Self { client, shared, events, stop, watch: Watch::default(), restored: 0, bad: HashMap::new() }
+        Self {
+            client,
+            shared,
+            events,
+            stop,
+            watch: Watch::default(),
+            restored: 0,
+            bad: HashMap::new(),
+            asked: Instant::now(),
+            doubted: None,
+        }
     }
 
     /// Runs until told to stop.
@@ -81,7 +101,8 @@ impl<T: Watched> Reflector<T> {
 
     fn act(&mut self) -> Result<(), Stopped> {
         self.check_restored()?;
-        match self.watch.step(Instant::now()) {
+        self.asked = Instant::now();
+        match self.watch.step(self.asked) {
             Step::Pause(until) => {
                 if self.stop.wait(until.saturating_duration_since(Instant::now())) {
                     return Err(Stopped);
@@ -91,7 +112,15 @@ impl<T: Watched> Reflector<T> {
             Step::List(token) => match self.client.list(&token) {
                 Ok(document) => {
                     let input = self.page(document);
+                    self.allowed();
                     self.take(input, "")
+                }
+                Err(error) => self.fail(&error),
+            },
+            Step::Check => match self.client.version() {
+                Ok(version) => {
+                    self.allowed();
+                    self.take(Input::Version(version), "")
                 }
                 Err(error) => self.fail(&error),
             },
@@ -111,9 +140,13 @@ impl<T: Watched> Reflector<T> {
                     Ok(input) => input,
                     Err(error) => return self.fail(&error),
                 },
-                Ok(None) => return self.take(Input::End, ""),
+                Ok(None) => {
+                    self.allowed();
+                    return self.take(Input::End, "");
+                }
                 Err(error) => return self.fail(&error),
             };
+            self.allowed();
             self.take(input, "")?;
             self.check_restored()?;
             if !matches!(self.watch.step(Instant::now()), Step::Watch(_)) {
@@ -180,12 +213,16 @@ impl<T: Watched> Reflector<T> {
         if self.restored != restored {
             return Ok(()); // it was interrupted for that
         }
-        let failure = error.failure();
+        let failure = self.believe(error.failure());
+        if failure == Failure::Connection {
+            self.client.reconnect();
+        }
         let message = error.to_string();
         self.take(Input::Failed(failure), &message)?;
         match failure {
             // These are answers of a server that is well.
             Failure::Forbidden | Failure::Gone => self.shared.connection.reached(T::KIND, Instant::now()),
+            Failure::Unproven => self.complain_of_doubt(&message),
             _ => {
                 let failures = self.watch.failures();
                 self.shared.connection.failed(T::KIND, failures, failure, &message, Instant::now());
@@ -193,6 +230,44 @@ impl<T: Watched> Reflector<T> {
         }
         self.shared.connection.outdated(T::KIND, failure, &message, Instant::now());
         Ok(())
+    }
+
+    /// Looks twice at a 403, since an API server that starts forbids everything until it has read its roles, and a kind
+    /// that is refused counts as empty: it is believed if the server had allowed something before it was asked. Nodes
+    /// are never taken as empty, so for them it is enough that it lasts.
+    fn believe(&mut self, failure: Failure) -> Failure {
+        let mut allowed = self.shared.allowed.lock();
+        match failure {
+            Failure::Forbidden if allowed.is_some_and(|allowed| allowed < self.asked) => failure,
+            Failure::Forbidden => {
+                let (since, _) = *self.doubted.get_or_insert((self.asked, false));
+                let is_long = T::KIND == Kind::Node && since.elapsed() >= DOUBT;
+                if is_long { failure } else { Failure::Unproven }
+            }
+            Failure::Connection => {
+                *allowed = None;
+                self.doubted = None;
+                failure
+            }
+            _ => failure,
+        }
+    }
+
+    /// Says that a kind is forbidden which cannot be taken as such yet, once it lasts.
+    fn complain_of_doubt(&mut self, message: &str) {
+        log::debug!("{}: {message}", T::KIND.resource());
+        if let Some((since, told @ false)) = &mut self.doubted
+            && since.elapsed() >= DOUBT
+        {
+            *told = true;
+            warn_forbidden(T::KIND, message);
+        }
+    }
+
+    /// The server gave us what we asked for.
+    fn allowed(&mut self) {
+        self.doubted = None;
+        self.shared.allowed.lock().get_or_insert_with(Instant::now);
     }
 
     /// Lists again when another kind saw a restored server.
@@ -216,7 +291,7 @@ impl<T: Watched> Reflector<T> {
             let event = match told {
                 Told::Changed(change) => T::event(change),
                 Told::Refused => {
-                    log::warn!("the API server forbids {}: {message}; {}", T::KIND.resource(), missing_rule(T::KIND));
+                    warn_forbidden(T::KIND, message);
                     WatchEvent::Refused(T::KIND)
                 }
                 Told::Allowed => {
@@ -246,16 +321,17 @@ impl<T: Watched> Reflector<T> {
     }
 }
 
-/// The RBAC rule that a ClusterRole needs for a kind.
-fn missing_rule(kind: Kind) -> String {
+/// Names the RBAC rule that a ClusterRole needs for a kind.
+fn warn_forbidden(kind: Kind, message: &str) {
     let group = match kind {
         Kind::Node | Kind::Service => "",
         Kind::EndpointSlice => "discovery.k8s.io",
     };
     let resource = kind.resource();
-    format!(
-        "the ClusterRole needs {{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"list\", \"watch\"]}}"
-    )
+    log::warn!(
+        "the API server forbids {resource}: {message}; \
+         the ClusterRole needs {{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"list\", \"watch\"]}}"
+    );
 }
 
 fn moment() -> Moment {

@@ -4,25 +4,49 @@
 //! publisher ([`Told`]). It knows no socket, no clock and no JSON, so that every transition is tested in the table of its
 //! tests.
 //!
-//! | doing | what came | then | told |
-//! |---|---|---|---|
-//! | list | a page, not the last | list the next page | |
-//! | list | the last page | watch from its version | `Replaced` with all pages |
-//! | list | the same, with a version below the last known | the same | also `Restored`: all kinds must list again |
-//! | list, watch | another kind saw a restored server | list at once | |
-//! | list | 410 on a page token | list from the first page | |
-//! | watch | an object came, changed or went | watch on | `Applied`, `Deleted` |
-//! | watch | a bookmark | watch on, from its version | |
-//! | watch | a bookmark with a version below ours | list | `Restored` |
-//! | watch | its regular end | watch from the last version; list when the last one is 10 minutes ago | |
-//! | watch | 410, as status or event | list at once | |
-//! | any | the connection was refused, cut or silent | list at once, then after at most 1 s | |
-//! | any | 401 | list at once with credentials that are read again, then with back-off | |
-//! | any | 403 | list with back-off | `Refused`, once until a watch answers: then `Allowed` |
-//! | any | 429, 5xx or anything else | list after Retry-After, or with back-off | |
+//! What is done next, by what is done now (columns) and what came (rows); behind `+`, what is told. The test
+//! `the_table_in_the_documentation` makes this table from the code and compares. `-` cannot come and changes nothing.
 //!
-//! "At once" is so for the first failure after a calm time; a server that fails on and on is given at least half a
-//! second. A failure while pages are collected drops them.
+//! <!-- transitions:begin -->
+//! | | first page | later page | watch | check | pause |
+//! |---|---|---|---|---|---|
+//! | a page | next page | next page | - | - | - |
+//! | the last page | watch + `Replaced` | watch + `Replaced` | - | - | - |
+//! | the last page, older | watch + `Restored` + `Replaced` | watch + `Restored` + `Replaced` | - | - | - |
+//! | an object | - | - | watch + `Applied` | - | - |
+//! | an object that cannot be used | - | - | watch | - | - |
+//! | a bookmark | - | - | watch | - | - |
+//! | a bookmark, older | - | - | list + `Restored` | - | - |
+//! | the version | - | - | - | watch on | - |
+//! | the version, older | - | - | - | list + `Restored` | - |
+//! | the end of the watch | - | - | watch on | - | - |
+//! | the same within a second | - | - | rest | - | - |
+//! | the same after 25 s of silence | - | - | check | - | - |
+//! | the same 10 minutes after the list | - | - | list | - | - |
+//! | another kind was told `Restored` | list | list | list | list | list |
+//! | no connection, or silence | list, then pause | list, then pause | list, then pause | list, then pause | - |
+//! | 401 | list, then patience | list, then patience | list, then patience | list, then patience | - |
+//! | 403 | patience + `Refused` | patience + `Refused` | patience + `Refused` | patience + `Refused` | - |
+//! | 403, nothing allowed yet | patience | patience | patience | patience | - |
+//! | 410 | list, then patience | list, then patience | list, then patience | list, then patience | - |
+//! | Retry-After | Retry-After | Retry-After | Retry-After | Retry-After | - |
+//! | 5xx | pause | pause | pause | pause | - |
+//! | anything else | patience | patience | patience | patience | - |
+//! <!-- transitions:end -->
+//!
+//! - *first page*, *later page*: a list. *watch*: a watch. *check*: which version the server has. *pause*: nothing.
+//! - "watch" is one from the version that came, "watch on" from the last one.
+//! - "pause" is followed by a list, "rest" by the same watch, both after at most a second; "patience" is a pause that
+//!   grows with the time since which the server refuses us, to half a minute, but is never longer than a quarter of it:
+//!   an API server that starts refuses what it will allow in a moment.
+//! - "older": the version is below the last known one, as after etcd was restored from a backup. A watch from a version
+//!   that the server has not reached is answered 200 and stays silent, so a watch on which nothing came for
+//!   [`QUIET`] is followed by a check.
+//! - A failure that is the first after a calm time makes no pause, but for 403, 5xx and what is unknown.
+//! - `Refused` is told once until a watch answers: then `Allowed`. It is not told upon a 403 of a server that has
+//!   allowed us nothing yet, since a starting one refuses everything, and a refused kind counts as empty.
+//!
+//! A server that fails on and on is given at least half a second. A failure while pages are collected drops them.
 
 #[cfg(test)]
 mod tests;
@@ -35,12 +59,15 @@ use super::objects::Object;
 /// A list is made this long after the last one, even when nothing seems to be missing.
 pub const RELIST: Duration = Duration::from_secs(600);
 
-/// The longest pause after a connection that was refused, cut or silent: the cluster may be back at any moment, and
-/// what is not known until then may be a dead node.
+/// The longest pause after a connection that was refused, cut or silent, or a server that is not well: it may be back at
+/// any moment, and what is not known until then may be a dead node.
 const IMPATIENT: Duration = Duration::from_secs(1);
 
-/// The longest pause after an answer that says no.
+/// The longest pause after an answer that says no for long.
 const PATIENT: Duration = Duration::from_secs(30);
+
+/// A pause is at most this part of the time since which the server says no.
+const PART: u32 = 4;
 
 /// The shortest pause, but for failures that are tried again at once.
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -53,6 +80,10 @@ const CALM: Duration = Duration::from_secs(10);
 
 /// A watch that ends sooner than this is not resumed at once, or a server that ends each one would keep us spinning.
 const SHORT_WATCH: Duration = Duration::from_secs(1);
+
+/// After so long without an event or a bookmark it is asked whether the server has reached our version at all. Just
+/// below what a watch lasts.
+const QUIET: Duration = Duration::from_secs(25);
 
 /// What goes into a decision beside the input: when it is, and a random number from 0 to 1 that spreads pauses so that
 /// a thousand clients do not come back together.
@@ -71,6 +102,8 @@ pub enum Step {
     List(String),
     /// Watch from this version, or go on doing it.
     Watch(String),
+    /// Ask for the server's version.
+    Check,
     /// Wait until then and ask again.
     Pause(Instant),
 }
@@ -91,6 +124,8 @@ pub enum Input<T: Object> {
     Event(Option<Change<T>>, String),
     /// A bookmark's version.
     Bookmark(String),
+    /// The server's version.
+    Version(String),
     /// The watch ended as it should.
     End,
     /// Something failed.
@@ -105,7 +140,7 @@ impl<T: Object> Input<T> {
         match self {
             Self::Page { next, .. } => next.is_empty(),
             Self::Event(_, version) => !version.is_empty(),
-            Self::Bookmark(_) | Self::End => true,
+            Self::Bookmark(_) | Self::Version(_) | Self::End => true,
             Self::Failed(_) | Self::Restored => false,
         }
     }
@@ -120,10 +155,14 @@ pub enum Failure {
     Unauthorized,
     /// 403
     Forbidden,
+    /// 403 from a server that has allowed us nothing yet: one that is starting refuses whatever it does not know so far.
+    Unproven,
     /// 410
     Gone,
-    /// Anything else, with its Retry-After.
-    Other(Option<Duration>),
+    /// The server is not well (5xx), or says when to come back (Retry-After).
+    Unavailable(Option<Duration>),
+    /// Anything else.
+    Other,
 }
 
 /// What the publisher, or the other reflectors, are to be told.
@@ -146,10 +185,15 @@ pub struct Watch<T: Object> {
     /// The last version that was seen, also while listing.
     version: Option<String>,
     listed: Option<Instant>,
+    /// When the last page, event, bookmark or version came.
+    heard: Option<Instant>,
     /// Failures since the last calm time.
     failures: u32,
+    /// Since when the server says no, if it does.
+    refusing: Option<Instant>,
     /// When a success means that it is calm again.
     calm_from: Option<Instant>,
+    /// Whether it was told that the kind is forbidden.
     refused: bool,
 }
 
@@ -157,6 +201,7 @@ pub struct Watch<T: Object> {
 enum Doing<T> {
     List { pages: Vec<T>, next: String },
     Watch { since: Instant },
+    Check,
     PauseToList { until: Instant },
     PauseToWatch { until: Instant },
 }
@@ -169,7 +214,16 @@ impl<T> Doing<T> {
 
 impl<T: Object> Default for Watch<T> {
     fn default() -> Self {
-        Self { doing: Doing::list(), version: None, listed: None, failures: 0, calm_from: None, refused: false }
+        Self {
+            doing: Doing::list(),
+            version: None,
+            listed: None,
+            heard: None,
+            failures: 0,
+            refusing: None,
+            calm_from: None,
+            refused: false,
+        }
     }
 }
 
@@ -180,18 +234,19 @@ impl<T: Object> Watch<T> {
             Doing::PauseToList { until } | Doing::PauseToWatch { until } if *until > now => return Step::Pause(*until),
             Doing::PauseToList { .. } => self.doing = Doing::list(),
             Doing::PauseToWatch { .. } => self.doing = Doing::Watch { since: now },
-            Doing::List { .. } | Doing::Watch { .. } => {}
+            Doing::List { .. } | Doing::Watch { .. } | Doing::Check => {}
         }
         match &self.doing {
             Doing::List { next, .. } => Step::List(next.clone()),
+            Doing::Check => Step::Check,
             _ => Step::Watch(self.version.clone().unwrap_or_default()),
         }
     }
 
-    /// Whether there is a version to go on from. There is none before the first list, and after a restored server was
-    /// seen until it is listed.
+    /// Whether there is a version to go on from that the server has reached. There is none before the first list, and
+    /// after a restored server was seen until it is listed.
     pub fn is_current(&self) -> bool {
-        self.version.is_some()
+        self.version.is_some() && !matches!(self.doing, Doing::Check)
     }
 
     /// How many failures there were since it was calm.
@@ -201,93 +256,139 @@ impl<T: Object> Watch<T> {
 
     /// Takes in what came. What is told is in order.
     pub fn take(&mut self, input: Input<T>, moment: Moment) -> Vec<Told<T>> {
-        match input {
-            Input::Failed(failure) => return self.fail(failure, moment),
-            Input::Restored => {
+        match (input, &mut self.doing) {
+            (Input::Failed(_), Doing::PauseToList { .. } | Doing::PauseToWatch { .. }) => Vec::new(), // nothing was asked
+            (Input::Failed(failure), _) => self.fail(failure, moment),
+            (Input::Restored, _) => {
                 // What is known of versions belongs to the past of another server.
                 self.version = None;
                 self.doing = Doing::list();
-                return Vec::new();
+                Vec::new()
             }
-            _ => {}
-        }
-        if self.calm_from.is_some_and(|from| from <= moment.now) {
-            self.failures = 0;
-            self.calm_from = None;
-        }
-        let mut told = Vec::new();
-        // Only a watch that answers proves both verbs: a ClusterRole may allow the list alone.
-        if !matches!(input, Input::Page { .. }) && std::mem::take(&mut self.refused) {
-            told.push(Told::Allowed);
-        }
-        match input {
-            Input::Page { objects, version, next } => told.extend(self.page(objects, version, next, moment)),
-            Input::Event(change, version) => {
-                if !version.is_empty() {
-                    self.version = Some(version);
-                }
+            (Input::Page { objects, version, next }, Doing::List { pages, next: token }) => {
+                pages.extend(objects);
+                *token = next;
+                let last = token.is_empty().then(|| std::mem::take(pages));
+                self.succeed(moment);
+                last.map_or_else(Vec::new, |objects| self.listed(objects, version, moment))
+            }
+            (Input::Event(change, version), Doing::Watch { .. }) => {
+                let mut told = self.watched(moment);
+                self.reach(version);
                 told.extend(change.map(Told::Changed));
+                told
             }
-            Input::Bookmark(version) => {
-                if self.is_older(&version) {
-                    self.version = None;
-                    self.doing = Doing::list();
-                    told.push(Told::Restored);
-                } else if !version.is_empty() {
-                    self.version = Some(version);
-                }
+            (Input::Bookmark(version), Doing::Watch { .. }) => {
+                let mut told = self.watched(moment);
+                told.extend(self.compare(version));
+                told
             }
-            Input::End => self.end(moment),
-            Input::Failed(_) | Input::Restored => {} // taken care of above
+            (Input::Version(version), Doing::Check) => {
+                self.succeed(moment);
+                self.doing = Doing::Watch { since: moment.now };
+                // Not taken: what happened until then was not seen.
+                self.is_older(&version).then(|| self.restored()).into_iter().collect()
+            }
+            (Input::End, Doing::Watch { since }) => {
+                let since = *since;
+                let told = self.allow();
+                self.calm(moment);
+                self.end(since, moment);
+                told
+            }
+            (Input::Page { .. } | Input::Event(..) | Input::Bookmark(_) | Input::Version(_) | Input::End, _) => {
+                Vec::new() // nobody asked for it
+            }
         }
-        told
     }
 
-    fn page(&mut self, objects: Vec<T>, version: String, next: String, moment: Moment) -> Vec<Told<T>> {
-        let mut all = match std::mem::replace(&mut self.doing, Doing::list()) {
-            Doing::List { pages, .. } => pages,
-            _ => Vec::new(),
-        };
-        all.extend(objects);
-        if !next.is_empty() {
-            self.doing = Doing::List { pages: all, next };
-            return Vec::new();
+    /// An answer came that is a good one.
+    fn succeed(&mut self, moment: Moment) {
+        self.heard = Some(moment.now);
+        self.calm(moment);
+    }
+
+    /// It is calm again when nothing failed for a while.
+    fn calm(&mut self, moment: Moment) {
+        if self.calm_from.is_some_and(|from| from <= moment.now) {
+            self.failures = 0;
+            self.refusing = None;
+            self.calm_from = None;
         }
-        let mut told = Vec::new();
-        if self.is_older(&version) {
-            told.push(Told::Restored);
-        }
-        told.push(Told::Changed(Change::Replaced(all)));
+    }
+
+    /// Something came on a watch.
+    fn watched(&mut self, moment: Moment) -> Vec<Told<T>> {
+        self.succeed(moment);
+        self.allow()
+    }
+
+    /// Only a watch that answers proves both verbs: a ClusterRole may allow the list alone.
+    fn allow(&mut self) -> Vec<Told<T>> {
+        if std::mem::take(&mut self.refused) { vec![Told::Allowed] } else { Vec::new() }
+    }
+
+    fn listed(&mut self, objects: Vec<T>, version: String, moment: Moment) -> Vec<Told<T>> {
+        let older = self.is_older(&version).then_some(Told::Restored);
         self.version = Some(version);
         self.listed = Some(moment.now);
         self.doing = Doing::Watch { since: moment.now };
-        told
+        older.into_iter().chain([Told::Changed(Change::Replaced(objects))]).collect()
     }
 
-    fn end(&mut self, moment: Moment) {
-        let Doing::Watch { since } = self.doing else { return };
-        if self.listed.is_none_or(|listed| moment.now.duration_since(listed) >= RELIST) {
-            self.doing = Doing::list();
-        } else if moment.now.duration_since(since) < SHORT_WATCH {
-            self.doing = Doing::PauseToWatch { until: moment.now + spread(SHORTEST, IMPATIENT, moment.chance) };
-        } else {
-            self.doing = Doing::Watch { since: moment.now };
+    fn reach(&mut self, version: String) {
+        if !version.is_empty() {
+            self.version = Some(version);
         }
+    }
+
+    /// Takes the version of a bookmark, unless it is below ours.
+    fn compare(&mut self, version: String) -> Option<Told<T>> {
+        if self.is_older(&version) {
+            return Some(self.restored());
+        }
+        self.reach(version);
+        None
+    }
+
+    fn restored(&mut self) -> Told<T> {
+        self.version = None;
+        self.doing = Doing::list();
+        Told::Restored
+    }
+
+    fn end(&mut self, since: Instant, moment: Moment) {
+        let longer = |since: Option<Instant>, than| since.is_none_or(|since| moment.now.duration_since(since) >= than);
+        self.doing = if longer(self.listed, RELIST) {
+            Doing::list()
+        } else if longer(self.heard, QUIET) {
+            Doing::Check
+        } else if longer(Some(since), SHORT_WATCH) {
+            Doing::Watch { since: moment.now }
+        } else {
+            Doing::PauseToWatch { until: moment.now + spread(SHORTEST, IMPATIENT, moment.chance) }
+        };
     }
 
     fn fail(&mut self, failure: Failure, moment: Moment) -> Vec<Told<T>> {
         self.failures = self.failures.saturating_add(1);
         let first = self.failures == 1;
+        // A server that was away, or is not well, refuses for a moment what it will allow: patience starts anew.
+        self.refusing = match failure {
+            Failure::Connection | Failure::Unavailable(_) => None,
+            Failure::Unauthorized | Failure::Forbidden | Failure::Unproven | Failure::Gone | Failure::Other => {
+                self.refusing.or(Some(moment.now))
+            }
+        };
         let pause = match failure {
             Failure::Connection | Failure::Unauthorized | Failure::Gone if first => Duration::ZERO,
-            Failure::Connection => spread(SHORTEST, IMPATIENT, moment.chance),
-            Failure::Other(Some(retry_after)) => {
+            Failure::Unavailable(Some(retry_after)) => {
                 // Never sooner than the server wants it, and not all clients in the same moment.
                 retry_after.min(MAX_RETRY_AFTER) + spread(Duration::ZERO, SHORTEST, moment.chance)
             }
-            Failure::Unauthorized | Failure::Forbidden | Failure::Gone | Failure::Other(None) => {
-                let most = SHORTEST.saturating_mul(1 << self.failures.min(10)).min(PATIENT);
-                spread(SHORTEST, most, moment.chance)
+            _ => {
+                let refusing = self.refusing.map_or(Duration::ZERO, |since| moment.now.duration_since(since));
+                spread(SHORTEST, (refusing / PART).clamp(IMPATIENT, PATIENT), moment.chance)
             }
         };
         let until = moment.now + pause;

@@ -88,11 +88,10 @@ impl RequestError {
                 401 => Failure::Unauthorized,
                 403 => Failure::Forbidden,
                 410 => Failure::Gone,
-                _ => Failure::Other(status.retry_after),
+                code if code >= 500 || status.retry_after.is_some() => Failure::Unavailable(status.retry_after),
+                _ => Failure::Other,
             },
-            Self::Request(error) if matches!(tls(error), Some(rustls::Error::InvalidCertificate(_))) => {
-                Failure::Other(None)
-            }
+            Self::Request(error) if matches!(tls(error), Some(rustls::Error::InvalidCertificate(_))) => Failure::Other,
             Self::Request(ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::HostNotFound) => {
                 Failure::Connection
             }
@@ -105,7 +104,7 @@ impl RequestError {
             | Self::Body(_)
             | Self::NoList(_)
             | Self::NoEvent(_)
-            | Self::Stopped => Failure::Other(None),
+            | Self::Stopped => Failure::Other,
         }
     }
 }
@@ -181,8 +180,13 @@ fn explain(error: &rustls::Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
             write!(f, "{error}; if the server has another name, say so with tls-server-name in the kubeconfig")
         }
-        rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => {
-            write!(f, "{error}; renew the server's certificate, or set this machine's clock")
+        rustls::Error::InvalidCertificate(Bad::ExpiredContext { time, not_after }) => {
+            let (end, now) = (credentials::day(*not_after), credentials::day(*time));
+            write!(f, "its certificate expired on {end}: renew it, or set this machine's clock, which says {now}")
+        }
+        rustls::Error::InvalidCertificate(Bad::NotValidYetContext { time, not_before }) => {
+            let (begin, now) = (credentials::day(*not_before), credentials::day(*time));
+            write!(f, "its certificate is not valid before {begin}: set this machine's clock, which says {now}")
         }
         rustls::Error::AlertReceived(alert) => {
             write!(f, "it refuses TLS with us ({alert:?}): check the client certificate")

@@ -103,7 +103,13 @@ fn certificates_of_the_server() {
         (&by_name, authority.material(), None, false, "if the server has another name, say so with tls-server-name"),
         (&by_name, authority.material(), Some("kubernetes.example"), false, ""),
         (&by_name, other.material(), Some("kubernetes.example"), false, unknown),
-        (&expired, authority.material(), None, false, "renew the server's certificate, or set this machine's clock"),
+        (
+            &expired,
+            authority.material(),
+            None,
+            false,
+            "its certificate expired on 2020-01-01: renew it, or set this machine's clock, which says",
+        ),
     ] {
         let mut location = Location::new(url, name.map(Into::into), None).unwrap();
         location.ca = ca;
@@ -113,7 +119,7 @@ fn certificates_of_the_server() {
             Ok(document) => assert_eq!((&*document.head.metadata.resource_version, expect), ("7", "")),
             Err(error) => {
                 assert!(!expect.is_empty() && error.to_string().contains(expect), "{url} {name:?}: {error}");
-                assert_eq!(error.failure(), Failure::Other(None));
+                assert_eq!(error.failure(), Failure::Other);
             }
         }
     }
@@ -165,7 +171,7 @@ fn an_object_that_never_ends_is_not_kept_in_memory() {
     assert_eq!(events.next_event().unwrap().unwrap().object.metadata.name, "a");
     let error = events.next_event().unwrap_err();
     assert_eq!(error.to_string(), "its answer broke off: an object is longer than 16 MiB");
-    assert_eq!(error.failure(), Failure::Other(None));
+    assert_eq!(error.failure(), Failure::Other);
 }
 
 #[test]
@@ -185,12 +191,12 @@ fn answers_that_say_no() {
             429,
             "retry-after: 7\r\n",
             "wait\nplease",
-            Failure::Other(Some(Duration::from_secs(7))),
+            Failure::Unavailable(Some(Duration::from_secs(7))),
             "it answered 429: wait",
         ),
-        (503, "retry-after: soon\r\n", "<html>", Failure::Other(None), "it answered 503: <html>"),
-        (500, "", &*long, Failure::Other(None), &*format!("it answered 500: {}", &long[..200])),
-        (302, "location: http://127.0.0.1:1/\r\n", "", Failure::Other(None), "it answered 302"),
+        (503, "retry-after: soon\r\n", "<html>", Failure::Unavailable(None), "it answered 503: <html>"),
+        (500, "", &*long, Failure::Unavailable(None), &*format!("it answered 500: {}", &long[..200])),
+        (302, "location: http://127.0.0.1:1/\r\n", "", Failure::Other, "it answered 302"),
     ] {
         let (headers, body) = (headers.to_owned(), body.to_owned());
         let server = Server::start(move |_| Reply { headers: headers.clone(), ..Reply::status(status, &body) });
@@ -203,15 +209,11 @@ fn answers_that_say_no() {
 #[test]
 fn answers_that_break_off_or_are_garbage() {
     for (reply, failure, text) in [
-        (
-            Reply::ok("hello".into()),
-            Failure::Other(None),
-            "its answer is not the JSON of Kubernetes: expected value at",
-        ),
+        (Reply::ok("hello".into()), Failure::Other, "its answer is not the JSON of Kubernetes: expected value at"),
         (Reply::ok(r#"{"items":["#.into()), Failure::Connection, "its answer broke off in the middle of an object"),
         (Reply::cut(r#"{"items":["#.into()), Failure::Connection, "its answer broke off: "),
         (Reply::cut(EMPTY.into()), Failure::Connection, "its answer broke off: "),
-        (Reply::ok(format!("{EMPTY}}}")), Failure::Other(None), "its answer is not the JSON of Kubernetes: trailing"),
+        (Reply::ok(format!("{EMPTY}}}")), Failure::Other, "its answer is not the JSON of Kubernetes: trailing"),
     ] {
         let reply = Mutex::new(Some(reply));
         let server = Server::start(move |_| reply.lock().take().unwrap());
@@ -289,4 +291,17 @@ fn urls() {
         let location = Location::new(server, name.map(Into::into), None).unwrap();
         assert_eq!(url(&location, Kind::Node, "q"), (url_of_nodes.to_owned(), host.to_owned()));
     }
+}
+
+#[test]
+fn the_version_is_that_of_a_list_of_one_object() {
+    let server = Server::start(|request| {
+        assert_eq!(request.path, "/api/v1/nodes?limit=1");
+        let metadata = r#"{"resourceVersion":"48012","continue":"more"}"#;
+        Reply::ok(format!(r#"{{"kind":"NodeList","metadata":{metadata},"items":[{{"metadata":{{"name":"a"}}}}]}}"#))
+    });
+    let (mut client, _threads) = client(location(&server.url));
+    assert_eq!(client.version().unwrap(), "48012");
+    client.reconnect();
+    assert_eq!(client.version().unwrap(), "48012");
 }

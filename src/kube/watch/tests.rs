@@ -1,3 +1,5 @@
+mod table;
+
 use super::*;
 use crate::kube::objects::Node;
 
@@ -23,7 +25,9 @@ impl Rig {
         rig
     }
 
+    /// Takes an input in; a pause is waited for before, as nothing can come in it.
     fn take(&mut self, input: Input<Node>) -> Vec<Told<Node>> {
+        while self.pause() > 0 {}
         self.watch.take(input, Moment { now: self.now, chance: self.chance })
     }
 
@@ -113,10 +117,29 @@ fn events_are_told_and_move_the_version() {
 #[test]
 fn a_watch_that_ends_as_it_should_is_resumed_from_its_last_version() {
     let mut rig = Rig::watching();
-    rig.take(bookmark("15"));
     rig.wait(30_000);
+    rig.take(bookmark("15"));
     assert_eq!(rig.take(Input::End), []);
     assert_eq!(rig.step(), watch("15"));
+}
+
+#[test]
+fn a_watch_from_a_version_that_the_server_has_not_reached_is_noticed() {
+    let mut rig = Rig::watching();
+    rig.wait(30_000);
+    assert_eq!(rig.take(Input::End), []);
+    assert_eq!(rig.step(), Step::Check);
+    assert_eq!(rig.take(Input::Version("12".into())), [], "others moved it on: all is well");
+    assert_eq!(rig.step(), watch("10"), "what happened until then was not seen");
+    rig.wait(10_000);
+    rig.take(Input::End);
+    assert_eq!(rig.step(), watch("10"), "not asked after each short watch");
+    rig.wait(20_000);
+    rig.take(Input::End);
+    assert_eq!(rig.step(), Step::Check);
+    assert_eq!(rig.take(Input::Version("9".into())), [Told::Restored]);
+    assert_eq!(rig.step(), list(""));
+    assert_eq!(rig.take(page("b", "9", "")), [replaced("b")]);
 }
 
 #[test]
@@ -137,6 +160,7 @@ fn there_is_a_list_every_ten_minutes() {
     let mut lists = Vec::new();
     while rig.now < rig.start + 3 * RELIST {
         rig.wait(30_000);
+        rig.take(bookmark("10"));
         rig.take(Input::End);
         if rig.step() == list("") {
             lists.push(rig.now.duration_since(rig.start));
@@ -188,24 +212,42 @@ fn after_a_calm_time_a_failure_is_the_first_again() {
 }
 
 #[test]
-fn refusals_back_off_from_half_a_second_to_half_a_minute() {
-    for failure in [Failure::Forbidden, Failure::Other(None)] {
+fn a_server_that_refuses_for_long_is_asked_less_and_less_often() {
+    for failure in [Failure::Forbidden, Failure::Unproven, Failure::Unauthorized, Failure::Gone, Failure::Other] {
         let mut rig = Rig { chance: 1.0, ..Rig::watching() };
-        let pauses: Vec<_> = (0..8).map(|_| (rig.fail(failure), rig.pause()).1).collect();
-        assert_eq!(pauses, [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000], "{failure:?}");
-        assert_eq!(rig.step(), list(""));
+        rig.fail(failure);
+        let at_once = matches!(failure, Failure::Unauthorized | Failure::Gone);
+        assert_eq!(rig.pause(), if at_once { 0 } else { 1000 }, "{failure:?}");
+        let since = rig.now;
+        let mut pauses = Vec::new();
+        while rig.now < since + Duration::from_secs(200) {
+            assert_eq!(rig.step(), list(""));
+            rig.fail(failure);
+            pauses.push(rig.pause());
+            let refusing = rig.now.duration_since(since).as_millis();
+            let pause = *pauses.last().unwrap();
+            assert!(pause == 1000 || pause <= refusing / 4 + 250, "{failure:?}: {pause} ms after {refusing} ms");
+        }
+        assert!(pauses.is_sorted(), "{failure:?}: {pauses:?}");
+        assert_eq!((pauses[0], pauses.last()), (1000, Some(&30_000)), "{failure:?}: {pauses:?}");
         rig.chance = 0.0;
         rig.fail(failure);
-        assert_eq!(rig.pause(), 500);
+        assert_eq!(rig.pause(), 500, "{failure:?}");
     }
 }
 
 #[test]
-fn unauthorized_is_tried_once_at_once_and_then_with_back_off() {
-    for failure in [Failure::Unauthorized, Failure::Gone] {
-        let mut rig = Rig { chance: 1.0, ..Rig::watching() };
-        let pauses: Vec<_> = (0..4).map(|_| (rig.fail(failure), rig.pause()).1).collect();
-        assert_eq!(pauses, [0, 2000, 4000, 8000], "{failure:?}");
+fn an_api_server_that_starts_again_is_met_within_a_second_however_often() {
+    // It is away, then its storage is not ready, then it does not know our role yet: each for a while.
+    let mut rig = Rig { chance: 1.0, ..Rig::watching() };
+    for _ in 0..20 {
+        for failure in [Failure::Connection, Failure::Unavailable(None), Failure::Forbidden] {
+            for _ in 0..4 {
+                rig.fail(failure);
+                assert!(rig.pause() <= 1000, "{failure:?}");
+            }
+        }
+        rig.take(page("a", "10", ""));
     }
 }
 
@@ -213,12 +255,12 @@ fn unauthorized_is_tried_once_at_once_and_then_with_back_off() {
 fn retry_after_is_honoured_within_reason() {
     let mut rig = Rig::watching();
     for (wanted, pause) in [(0, 0), (1, 1000), (120, 120_000), (86_400, 300_000)] {
-        rig.fail(Failure::Other(Some(Duration::from_secs(wanted))));
+        rig.fail(Failure::Unavailable(Some(Duration::from_secs(wanted))));
         assert_eq!(rig.pause(), pause);
         assert_eq!(rig.step(), list(""));
     }
     rig.chance = 1.0;
-    rig.fail(Failure::Other(Some(Duration::from_secs(1))));
+    rig.fail(Failure::Unavailable(Some(Duration::from_secs(1))));
     assert_eq!(rig.pause(), 1500);
 }
 
