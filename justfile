@@ -69,3 +69,7 @@ assets:
 # Instructions a query, judged by the counts in benches/instructions.txt
 instructions *ARGS="--check":
     benches/instructions.sh {{ ARGS }}
+
+# Everything at once for SECONDS: faults, changes, load, hostile packets. One line says what came of it.
+soak SECONDS="3600":
+    SOAK_SECONDS={{ SECONDS }} cargo test --test integration soak -- --ignored --nocapture

@@ -17,6 +17,14 @@ mod fake_api;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod real_api;
+#[cfg(test)]
+mod real_credentials;
+#[cfg(test)]
+mod real_faults;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod state;

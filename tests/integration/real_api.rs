@@ -6,11 +6,13 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::json;
 
 use super::common::real_api::{NEEDS, RealApi};
 use super::common::{Daemon, Launch, Vigil, objects, skip};
+use super::real_credentials;
 
 /// What one of the steps does.
 type Step = fn(&RealApi);
@@ -35,17 +37,22 @@ fn a_real_api_server() {
     let Some(api) = RealApi::start() else { return skip("real_api", NEEDS) };
     api.apply(MANIFEST);
     api.create(json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "apps"}}));
-    let steps: [(&str, Step); 6] = [
+    let steps: [(&str, Step); 10] = [
         ("nodes are annotated, go NotReady and are deleted", nodes),
         ("a node that is being deleted counts no more", deletion_that_takes_time),
         ("Services are annotated and their slices change", services),
         ("a cluster without a node in any area", nothing_to_serve),
         ("the service account in a pod", in_a_pod),
         ("an upgrade with the ClusterRole of an older version", nodes_only_role),
+        ("the file with the token is replaced", real_credentials::token_file),
+        ("the client certificate is renewed", real_credentials::client_certificate),
+        ("the role is taken away and given back", real_credentials::role),
+        ("the server's certificate runs out, and gets another authority", real_credentials::server_certificate),
     ];
     for (name, step) in steps {
-        println!("step: {name}");
+        let since = Instant::now();
         step(&api);
+        println!("step: {name}: {} s", since.elapsed().as_secs());
     }
 }
 

@@ -103,7 +103,7 @@ pub(crate) fn query(question: &str) -> Vec<u8> {
     builder.finish()
 }
 
-fn parse(query: &[u8], reply: &[u8]) -> io::Result<Reply> {
+pub(super) fn parse(query: &[u8], reply: &[u8]) -> io::Result<Reply> {
     let broken = |what: &dyn fmt::Display| io::Error::new(io::ErrorKind::InvalidData, format!("bad reply: {what}"));
     let query = Message::from_octets(query).unwrap();
     let reply = Message::from_octets(reply).map_err(|error| broken(&error))?;

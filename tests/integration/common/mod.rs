@@ -3,10 +3,14 @@
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod fake_api;
+pub(crate) mod load;
 pub(crate) mod objects;
 pub(crate) mod pki;
 pub(crate) mod process;
+pub(crate) mod proxy;
+pub(crate) mod random;
 pub(crate) mod real_api;
+pub(crate) mod script;
 pub(crate) mod vigil;
 
 use std::path::PathBuf;
@@ -14,6 +18,8 @@ use std::time::Duration;
 
 pub(crate) use daemon::{Daemon, Launch};
 pub(crate) use fake_api::{FakeApi, Fault, Verb};
+pub(crate) use load::Load;
+pub(crate) use proxy::{Proxy, Way};
 pub(crate) use vigil::Vigil;
 
 /// How long something may take before a test gives up on it: far more than it takes on a machine that is busy with

@@ -41,11 +41,6 @@ impl Authority {
         self.0.pem()
     }
 
-    /// Its certificate.
-    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
-        self.0.der()
-    }
-
     /// A server's pair, for 127.0.0.1 and the name `kubernetes.default.svc`.
     pub(crate) fn server(&self) -> Pair {
         self.sign(server_params())

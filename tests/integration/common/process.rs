@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// A process with its log in a file.
 pub(crate) struct Process {
+    command: Command,
     child: Child,
     log: PathBuf,
 }
@@ -12,9 +16,27 @@ pub(crate) struct Process {
 impl Process {
     /// Starts it with an empty environment and its output in the file `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
-        let file = std::fs::File::create(log).unwrap();
-        let child = command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().unwrap();
-        Self { child, log: log.to_owned() }
+        let mut own = Command::new(command.get_program());
+        own.args(command.get_args()).env_clear().stdin(Stdio::null()).stdout(Stdio::null());
+        let child = spawn(&mut own, log);
+        Self { command: own, child, log: log.to_owned() }
+    }
+
+    /// Ends it without a warning, as a power cut does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again after its end; the log goes on.
+    pub(crate) fn start_again(&mut self) {
+        assert!(!self.runs(), "it did not end");
+        self.child = spawn(&mut self.command, &self.log);
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
     }
 
     /// Whether it has not ended.
@@ -33,6 +55,11 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(command: &mut Command, log: &Path) -> Child {
+    let file = std::fs::File::options().create(true).append(true).open(log).unwrap();
+    command.stderr(file).spawn().unwrap()
 }
 
 /// The path of a program, if the machine has it; servers are often where only root looks.

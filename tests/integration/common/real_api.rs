@@ -1,6 +1,6 @@
 //! A real kube-apiserver and its etcd, with certificates and RBAC of their own, from the folder `KUBEBUILDER_ASSETS`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::thread::sleep;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::Agent;
 use ureq::http::Request;
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig};
 
 use super::daemon::free_port;
 use super::pki::{Authority, Pair};
@@ -25,11 +25,13 @@ pub(crate) const NEEDS: &str = "KUBEBUILDER_ASSETS, a folder with kube-apiserver
 /// Both processes; they end when it is dropped.
 pub(crate) struct RealApi {
     // In this order: without etcd an API server takes long to end.
-    server: Process,
-    etcd: Process,
+    pub(crate) server: Process,
+    pub(crate) etcd: Process,
     /// The port on which the API server listens.
     pub(crate) port: u16,
-    /// The file with the authority that its certificate is from.
+    /// The authority that its certificate is from, and which its clients' are to be from.
+    pub(crate) authority: Authority,
+    /// The file with it.
     pub(crate) authority_file: PathBuf,
     admin: Agent,
     folder: TempDir,
@@ -47,7 +49,7 @@ impl RealApi {
         let service_accounts = authority.client("service accounts", "none");
         service_accounts.write(folder.path(), "sa");
         std::fs::write(path("sa.pub"), service_accounts.key.public_key_pem()).unwrap();
-        let admin = agent(&authority, &authority.client("admin", "system:masters"));
+        let admin = agent(&authority.client("admin", "system:masters"));
 
         let [clients, peers] = [free_port(), free_port()].map(|port| format!("http://127.0.0.1:{port}"));
         let etcd = Process::start(
@@ -71,20 +73,57 @@ impl RealApi {
             &folder.path().join("kube-apiserver.log"),
         );
         let authority_file = folder.path().join("ca.crt");
-        let mut api = Self { server, etcd, port, authority_file, admin, folder };
+        let mut api = Self { server, etcd, port, authority, authority_file, admin, folder };
         api.wait_until_ready();
         Some(api)
     }
 
-    fn wait_until_ready(&mut self) {
+    /// Waits until it says that it is ready, as a load balancer asks it.
+    pub(crate) fn wait_until_ready(&mut self) {
         let deadline = Instant::now() + 2 * PATIENCE;
         while !self.admin.get(self.url("/readyz")).call().is_ok_and(|reply| reply.status() == 200) {
             for process in [&mut self.etcd, &mut self.server] {
                 assert!(process.runs(), "it ended:\n{}", process.log());
             }
             assert!(Instant::now() < deadline, "it is not ready:\n{}", self.server.log());
-            sleep(10 * PAUSE);
+            sleep(5 * PAUSE);
         }
+    }
+
+    /// Waits until its watch cache has what its storage has: only then can any watch show it. After etcd was away that
+    /// takes longer than to be ready.
+    pub(crate) fn wait_until_caught_up(&self) {
+        let deadline = Instant::now() + 4 * PATIENCE;
+        for collection in ["/api/v1/nodes", "/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"] {
+            let items = |query: &str| {
+                let reply = self.admin.get(self.url(&format!("{collection}{query}"))).call();
+                let text = reply.ok()?.body_mut().read_to_string().ok()?;
+                serde_json::from_str::<Value>(&text).ok().map(|list| list["items"].clone())
+            };
+            while items("?limit=500").is_none_or(|stored| items("?resourceVersion=0") != Some(stored)) {
+                assert!(Instant::now() < deadline, "it does not catch up:\n{}", self.server.log());
+                sleep(PAUSE);
+            }
+        }
+    }
+
+    /// Stops etcd for a moment and copies all that it knows.
+    pub(crate) fn backup(&mut self) {
+        self.etcd.kill();
+        copy(&self.folder.path().join("etcd"), &self.folder.path().join("backup"));
+        self.etcd.start_again();
+        self.wait_until_ready();
+    }
+
+    /// Becomes the server that it was at the time of [`Self::backup`].
+    pub(crate) fn restore(&mut self) {
+        self.server.kill();
+        self.etcd.kill();
+        std::fs::remove_dir_all(self.folder.path().join("etcd")).unwrap();
+        copy(&self.folder.path().join("backup"), &self.folder.path().join("etcd"));
+        self.etcd.start_again();
+        self.server.start_again();
+        self.wait_until_ready();
     }
 
     fn url(&self, path: &str) -> String {
@@ -145,18 +184,38 @@ impl RealApi {
 
     /// Writes a kubeconfig with such a token.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.kubeconfig_for("kubeconfig", self.port, &json!({"token": self.token()}))
+    }
+
+    /// Serves with another certificate from now on.
+    pub(crate) fn serve_with(&self, pair: &Pair) {
+        pair.write(self.folder.path(), "server");
+    }
+
+    /// Writes a kubeconfig of this name for another port, behind which the server is too, and another user.
+    pub(crate) fn kubeconfig_for(&self, name: &str, port: u16, user: &Value) -> PathBuf {
+        self.kubeconfig_with(name, port, &self.authority_file, user)
+    }
+
+    /// Likewise, with another file for the authority.
+    pub(crate) fn kubeconfig_with(&self, name: &str, port: u16, authority: &Path, user: &Value) -> PathBuf {
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",
             "clusters": [{"name": "test", "cluster": {
-                "server": self.url(""), "certificate-authority": self.authority_file
+                "server": format!("https://127.0.0.1:{port}"), "certificate-authority": authority
             }}],
-            "users": [{"name": "k8s-node-dns", "user": {"token": self.token()}}],
+            "users": [{"name": "k8s-node-dns", "user": user}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "k8s-node-dns"}}]
         });
-        let path = self.folder.path().join("kubeconfig");
+        let path = self.folder.path().join(name);
         std::fs::write(&path, serde_yaml::to_string(&config).unwrap()).unwrap();
         path
     }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-rT").args([from, to]).status().unwrap();
+    assert!(status.success(), "{} was not copied", from.display());
 }
 
 /// The collection that an object is created in.
@@ -169,11 +228,12 @@ fn path(object: &Value) -> String {
     format!("{root}/{version}{namespace}/{}s", kind.to_lowercase())
 }
 
-fn agent(authority: &Authority, client: &Pair) -> Agent {
+/// The administrator, who believes every server: some tests give it a certificate that nobody else should believe.
+fn agent(client: &Pair) -> Agent {
     let chain = [Certificate::from_der(&client.certificate).to_owned()];
     let key = PrivateKey::from_pem(client.key.serialize_pem().as_bytes()).unwrap();
     let tls = TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(vec![Certificate::from_der(authority.certificate()).to_owned()])))
+        .disable_verification(true)
         .client_cert(Some(ClientCert::new_with_certs(&chain, key)))
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .build();

@@ -73,19 +73,25 @@ fn connections_that_are_cut_again_and_again_do_not_fill_the_log() {
 
 #[test]
 fn a_silent_watch_is_dead_after_33_seconds() {
-    // Two ways to be silent: after the headers, as a server that hangs; before them, as a balancer without a server.
+    // Three ways to be silent: after the headers, as a server that hangs; before them, as a balancer without a server;
+    // in the middle of an event, as one that was replaced.
     let api = cluster();
     api.next(Verb::Watch, "nodes", Fault::stalls_after_headers());
     api.next(Verb::Watch, "services", Fault::silence());
+    let slice = objects::slice("apps", "git", &["attic"]);
+    api.next(Verb::Watch, "endpointslices", Fault::stalls_in_event(&slice, 1000));
     let daemon = watching(&api);
     daemon.wait_for(GIT, "192.0.2.2");
     let vigil = Vigil::over(&daemon, HOME);
     api.wait_for_requests(Verb::Watch, "nodes", 1);
     api.wait_for_requests(Verb::Watch, "services", 1);
+    api.wait_for_requests(Verb::Watch, "endpointslices", 1);
     api.put(objects::node("attic", "home", "192.0.2.9"));
     api.put(objects::service("apps", "wiki"));
+    api.put(slice);
     daemon.wait_for(HOME, "192.0.2.2 192.0.2.9");
     daemon.wait_for("wiki.apps.lb.example.test A", "NODATA");
+    daemon.wait_for(GIT, "192.0.2.9");
     vigil.saw_only(&["192.0.2.1 192.0.2.2", "192.0.2.2 192.0.2.9"]);
     daemon.stop();
 }

@@ -67,7 +67,7 @@ fn certificates_that_cannot_be_believed() {
     fs::write(unknown.folder().join("ca.crt"), Authority::new().pem()).unwrap();
     let (system, _) = secure_cluster(&authority);
     for (api, cluster, word) in [
-        (&expired, json!({"certificate-authority": expired.folder().join("ca.crt")}), "expired"),
+        (&expired, json!({"certificate-authority": expired.folder().join("ca.crt")}), "expired on 2021-01-01"),
         (&unknown, json!({"certificate-authority": unknown.folder().join("ca.crt")}), "not signed by the CA"),
         // Without an authority the system's count.
         (&system, json!({}), "certificate"),
@@ -164,6 +164,32 @@ fn an_exec_plugin_that_is_asked_again_upon_401() {
     api.cut_connections();
     daemon.wait_for(HOME, "192.0.2.2 192.0.2.9");
     vigil.saw_only(&["192.0.2.1 192.0.2.2", "192.0.2.2 192.0.2.9"]);
+    daemon.stop();
+}
+
+#[test]
+fn what_an_exec_plugin_printed_is_replaced_before_it_expires() {
+    let api = cluster();
+    api.end_watches_after(1);
+    let path = api.folder().join("token");
+    fs::write(&path, "one").unwrap();
+    // A second longer than the minute before its end in which it is replaced.
+    let script = format!(
+        r#"printf '{{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{{"token":"%s",
+        "expirationTimestamp":"%s"}}}}' "$(cat {})" "$(date -u -d '+61 seconds' +%Y-%m-%dT%H:%M:%SZ)""#,
+        path.display()
+    );
+    let daemon = Launch::new().env("PATH", std::env::var_os("PATH").unwrap());
+    let daemon = daemon.flag("--kubeconfig", api.kubeconfig(json!({}), plugin(&api, &script))).start();
+    daemon.wait_for(HOME, "192.0.2.1 192.0.2.2");
+    fs::write(&path, "two").unwrap();
+    let since = std::time::Instant::now();
+    let last = || api.requests(Verb::Watch, "nodes").last().and_then(|watch| watch.authorization.clone());
+    while last().as_deref() != Some("Bearer two") {
+        assert!(since.elapsed() < crate::common::PATIENCE, "the last request had {:?}", last());
+        std::thread::sleep(crate::common::PAUSE);
+    }
+    assert_eq!(api.requests(Verb::List, "nodes").len(), 1, "without a failure");
     daemon.stop();
 }
 

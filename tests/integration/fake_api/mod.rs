@@ -6,6 +6,7 @@ mod kubeconfig;
 mod list;
 mod refusal;
 mod size;
+mod stop;
 mod watch;
 
 use serde_json::json;

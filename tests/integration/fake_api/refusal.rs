@@ -30,6 +30,22 @@ fn a_role_that_grants_nodes_only_keeps_the_names_of_nodes() {
 }
 
 #[test]
+fn a_server_that_starts_refuses_everything_for_a_moment_and_no_name_ceases_to_exist() {
+    let api = cluster();
+    for (resource, group) in [("nodes", ""), ("services", ""), ("endpointslices", "discovery.k8s.io")] {
+        api.next(Verb::List, resource, Fault::forbidden(resource, group));
+    }
+    let daemon = watching(&api);
+    let (home, git) = (Vigil::over(&daemon, HOME), Vigil::over(&daemon, GIT));
+    daemon.wait_for(HOME, "192.0.2.1 192.0.2.2");
+    daemon.wait_for(GIT, "192.0.2.2");
+    home.saw_only(&["SERVFAIL 14", "192.0.2.1 192.0.2.2"]);
+    git.saw_only(&["SERVFAIL 14", "192.0.2.2"]);
+    assert_eq!(daemon.lines_with(&["forbid"]), [""; 0], "no role is missing");
+    daemon.stop();
+}
+
+#[test]
 fn without_the_right_to_slices_alone_names_of_services_do_not_exist() {
     let api = cluster();
     forbid(&api, "endpointslices", "discovery.k8s.io");

@@ -60,6 +60,21 @@ impl Fault {
         Self::Stalls(Vec::new())
     }
 
+    /// A list that begins well and stops in the middle of its first object.
+    pub(crate) fn stalls_in_list() -> Self {
+        let begin =
+            r#"{"kind":"NodeList","apiVersion":"v1","metadata":{"resourceVersion":"48010"},"items":[{"metadata":{"#;
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n";
+        Self::Stalls(format!("{head}{begin}").into_bytes())
+    }
+
+    /// A watch that stops in the middle of its first event, of which `bytes` came.
+    pub(crate) fn stalls_in_event(object: &Value, bytes: usize) -> Self {
+        let line = event("MODIFIED", object);
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+        Self::Stalls(format!("{head}{:x}\r\n{}", line.len(), &line[..bytes]).into_bytes())
+    }
+
     /// Says that the reply is good, and stops there.
     pub(crate) fn stalls_after_headers() -> Self {
         Self::Stalls(

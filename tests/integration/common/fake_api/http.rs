@@ -88,7 +88,7 @@ fn requests<S: Read + Write>(stream: S, shared: &Shared) -> io::Result<()> {
             (Some(Fault::CutAfter(bytes)), _) => {
                 let reply = list(shared, &request);
                 let head = reply.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |at| at + 4);
-                stream.write_all(&reply[..head + bytes])?;
+                stream.write_all(&reply[..(head + bytes).min(reply.len() - 1)])?;
                 return stream.flush();
             }
             (Some(Fault::CutInEvent), _) => return watch(stream, shared, &request, true),
@@ -121,6 +121,7 @@ fn stall(shared: &Shared) -> io::Result<()> {
 fn list(shared: &Shared, request: &Request) -> Vec<u8> {
     let mut state = shared.lock();
     let limit = request.query.get("limit").map_or(usize::MAX, |limit| limit.parse().unwrap());
+    let limit = state.page.map_or(limit, |page| page.min(limit));
     let page = match request.query.get("continue") {
         None => Some(state.store.list(&request.resource, limit)),
         Some(token) => state.store.rest(&request.resource, limit, token),
@@ -197,6 +198,7 @@ fn read<S: Read>(stream: &mut BufReader<S>) -> io::Result<Option<Request>> {
     let verb = match (query.get("watch").map(String::as_str), query.contains_key("continue")) {
         (Some("true" | "1"), _) => Verb::Watch,
         (_, true) => Verb::Page,
+        _ if query.get("limit").is_some_and(|limit| limit == "1") => Verb::Check,
         (_, false) => Verb::List,
     };
     let authorization = head.lines().find_map(|line| {

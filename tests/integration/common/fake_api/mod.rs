@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     List,
     /// A later page.
     Page,
+    /// A list of one object, which asks for the version.
+    Check,
     /// A watch.
     Watch,
 }
@@ -59,6 +61,8 @@ struct State {
     token: Option<String>,
     /// How long a watch lasts at most, if shorter than the client wants.
     watch_seconds: Option<u64>,
+    /// How many objects a page has at most, if fewer than the client wants.
+    page: Option<usize>,
     /// Goes up when every watch is to get a bookmark.
     bookmarks: u64,
     /// Goes up when every watch is to end.
@@ -133,6 +137,11 @@ impl FakeApi {
     pub(crate) fn end_watches_after(&self, seconds: u64) {
         self.shared.lock().watch_seconds = Some(seconds);
         self.shared.changed.notify_all();
+    }
+
+    /// Gives lists in pages of so many objects from now on.
+    pub(crate) fn page(&self, objects: usize) {
+        self.shared.lock().page = Some(objects);
     }
 
     /// Lets nobody in without this bearer token.
