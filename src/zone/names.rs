@@ -167,11 +167,13 @@ impl Names {
     /// no longer than one, if each step is done for all of them before the next.
     pub fn fetch<'n>(&self, names: impl Iterator<Item = &'n [u8]>) {
         let mut known: [Option<&Name>; AHEAD] = [None; AHEAD];
+        let mut count = 0;
         for (place, name) in known.iter_mut().zip(names) {
             // The first name of the same short tag: nearly always the one.
             *place = self.table.iter_hash(fold::hash(name)).next().map(|name| &**name);
+            count += 1;
         }
-        let octets = known.iter().flatten().map(|name| {
+        let octets = known.iter().take(count).flatten().map(|name| {
             let [first, .., last] = name.records;
             name.owner_len | first | last
         });
