@@ -10,8 +10,10 @@ use std::time::Duration;
 use divan::Bencher;
 use divan::counter::BytesCount;
 use domain::base::Serial;
+use domain::base::iana::Rtype;
 use k8s_node_dns::cluster::Cluster;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, Transport};
+use k8s_node_dns::dns::counters::{Family, Outcome, QueryCounts, QueryType};
 use k8s_node_dns::dns::limits::{RateLimitConfig, RateLimits};
 use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed, Skim};
 use k8s_node_dns::kube::objects::{AnnotationKeys, Node};
@@ -99,6 +101,25 @@ fn state_of(cluster: &Cluster) -> Vec<u8> {
     let version = Version { serial: Serial(1), digest: Digest(1) };
     let identity = Identity { zone: ZONE.to_owned(), keys };
     format::encode(&identity, "a bench", Some(1_800_000_000), version, cluster).unwrap_or_default()
+}
+
+/// What the publisher does for somebody who looks: the only part of a page or a scrape that a change could wait for.
+#[divan::bench(args = [10, 500, 5000])]
+fn snapshot(bencher: Bencher<'_, '_>, nodes: usize) {
+    let cluster = fixture::cluster(nodes);
+    bencher.bench_local(|| cluster.snapshot());
+}
+
+/// What counting adds to a query.
+#[divan::bench]
+fn count_query(bencher: Bencher<'_, '_>) {
+    let counts = QueryCounts::default();
+    let mut octets = 40;
+    bencher.bench_local(|| {
+        octets = (octets * 7) % 1201;
+        let (rtype, outcome) = divan::black_box((Rtype::A, Outcome::NoError));
+        counts.count(Family::V4, QueryType::of(rtype), outcome, octets);
+    });
 }
 
 /// A page of 500 nodes from the API server, each of about 10 KB: most of it is images and managed fields.

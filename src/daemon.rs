@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
-use std::time::Instant;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, bounded, select};
+use crossbeam_channel::{Receiver, bounded, never, select};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::cluster::Cluster;
 use crate::config::Config;
@@ -15,10 +18,12 @@ use crate::dns::counters::{TcpCounters, UdpCounters};
 use crate::dns::limits::{RateLimitConfig, RateLimits};
 use crate::dns::listen::{BindError, Listeners};
 use crate::dns::{descriptors, tcp, udp};
+use crate::http::site::Site;
+use crate::http::{self, Origin, Sources};
 use crate::kube;
 use crate::publisher::Publisher;
 use crate::signals::{Signal, Signals};
-use crate::state::{self, Identity, Origin};
+use crate::state::{self, Identity};
 use crate::thread::{Ended, Threads};
 use crate::zone::{Published, serial};
 
@@ -31,6 +36,8 @@ const EVENTS: usize = 1024;
 pub enum Error {
     /// An address cannot be listened on.
     Bind(BindError),
+    /// The address of the status page cannot be listened on.
+    BindHttp(http::listen::BindError),
     /// The cluster's objects cannot be had: a wrong kubeconfig or cluster file.
     Source(kube::Error),
     /// The system refuses a thread, a signal handler or an epoll set.
@@ -55,29 +62,60 @@ pub fn run(config: Config) -> Result<(), Error> {
     let mut threads = Threads::default();
     let published = Arc::new(Published::default());
     let (events_in, events) = bounded(EVENTS);
+    let http = config.http.map(http::listen::bind).transpose().map_err(Error::BindHttp)?;
 
     log::info!("k8s-node-dns {} serves {} on {}", env!("CARGO_PKG_VERSION"), config.zone.apex, Addresses(&listeners));
     let limits = Limits { rate: config.rate_limit, tcp: connections(config.tcp, &listeners) };
-    serve_dns(&mut threads, listeners, &published, Arc::new(config.answer), limits)?;
+    let answer_config = Arc::new(config.answer);
+    let listening = listeners.local_addrs().to_vec();
+    let (udp, tcp) = serve_dns(&mut threads, listeners, &published, Arc::clone(&answer_config), limits)?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let origin = Arc::new(OnceLock::new());
+    let asks = match http {
+        None => never(),
+        Some(listener) => {
+            let (asks, receiver) = bounded(1);
+            let sources = Sources {
+                zone: config.zone.clone(),
+                answer: answer_config,
+                published: Arc::clone(&published),
+                listening,
+                udp,
+                tcp,
+                pulses: threads.pulses(),
+                stopping: Arc::clone(&stopping),
+                origin: Arc::clone(&origin),
+                started: SystemTime::now(),
+                asks,
+            };
+            serve_http(&mut threads, listener, sources)?;
+            receiver
+        }
+    };
     let keys = config.annotations;
     let services_watched = keys.service.is_some();
     let source = kube::spawn(config.source, keys.clone(), events_in, &mut threads).map_err(Error::Source)?;
     log::info!("the cluster is {}", source.describe());
+    // The place of the watches' health: the source knows it, and what is shown is made of it here.
+    let _ = origin.set(Origin { described: source.describe().to_owned(), watches: Box::new(Vec::new) });
     let zone = config.zone.apex.to_string();
     let mut publisher = Publisher::new(config.zone, Cluster::new(services_watched), published);
     if let Some(state) = &config.state {
-        let origin = Origin { source: source.describe().to_owned(), staleness: source.staleness() };
+        let origin = state::Origin { source: source.describe().to_owned(), staleness: source.staleness() };
         let (earlier, saver, writer) = state::open(state, Identity { zone, keys }, origin, serial::since_1970());
         threads.spawn_unjoined("state", move || writer.run()).map_err(system("the thread that writes the state"))?;
         publisher = publisher.with_state(earlier, saver);
     }
     let stop = threads.stop();
-    threads.spawn("publisher", move || publisher.run(&events, &stop)).map_err(system("the publisher's thread"))?;
+    threads
+        .spawn("publisher", move || publisher.run(&events, &asks, &stop))
+        .map_err(system("the publisher's thread"))?;
 
     let result = wait(signals.received(), &threads.ended()).map(|signal| {
         let name = signal.map_or("the end of the signal thread", Signal::name);
         log::info!("stopping upon {name}, after {} s", started.elapsed().as_secs());
     });
+    stopping.store(true, Ordering::Relaxed);
     source.shutdown();
     threads.stop_and_join();
     if result.is_ok() {
@@ -102,7 +140,7 @@ struct Limits {
 
 /// The same limits, with as many connections as there can be open files.
 fn connections(limits: tcp::Limits, listeners: &Listeners) -> tcp::Limits {
-    let sockets = listeners.tcp.len() + listeners.udp.iter().map(Vec::len).sum::<usize>();
+    let sockets = listeners.tcp.len() + listeners.udp.iter().map(Vec::len).sum::<usize>() + http::server::DESCRIPTORS;
     let connections = descriptors::allow(limits.connections, sockets);
     if connections < limits.connections {
         log::warn!(
@@ -114,35 +152,55 @@ fn connections(limits: tcp::Limits, listeners: &Listeners) -> tcp::Limits {
     tcp::Limits { connections, ..limits }
 }
 
-/// Starts the UDP workers and the TCP server.
+/// Starts the UDP workers and the TCP server; returns what they count.
 fn serve_dns(
     threads: &mut Threads,
     listeners: Listeners,
     published: &Arc<Published>,
     config: Arc<AnswerConfig>,
     limits: Limits,
-) -> Result<(), Error> {
+) -> Result<(Vec<Arc<UdpCounters>>, Arc<TcpCounters>), Error> {
     let mut key = [0; 16];
     getrandom::fill(&mut key)
         .map_err(|error| Error::System { what: "a random number", source: io::Error::other(error) })?;
     let rate_limits = RateLimits::new(&limits.rate, key).map(Arc::new);
+    let mut udp_counters = Vec::new();
     for (i, sockets) in listeners.udp.into_iter().enumerate() {
+        let counters = Arc::new(UdpCounters::default());
+        udp_counters.push(Arc::clone(&counters));
         let worker = udp::Worker {
             sockets,
             published: Arc::clone(published),
             config: Arc::clone(&config),
             limits: rate_limits.clone(),
-            counters: Arc::new(UdpCounters::default()),
+            counters,
             answer,
         };
         let stop = threads.stop();
         threads.spawn(&format!("udp-{i}"), move || worker.run(&stop)).map_err(system("a UDP worker"))?;
     }
     let counters = Arc::new(TcpCounters::default());
-    let server = tcp::Server::new(listeners.tcp, Arc::clone(published), config, counters, limits.tcp, answer)
-        .map_err(system("the TCP server"))?;
+    let server =
+        tcp::Server::new(listeners.tcp, Arc::clone(published), config, Arc::clone(&counters), limits.tcp, answer)
+            .map_err(system("the TCP server"))?;
     let stop = threads.stop();
-    threads.spawn("tcp", move || server.run(&stop)).map_err(system("the TCP server's thread"))
+    threads.spawn("tcp", move || server.run(&stop)).map_err(system("the TCP server's thread"))?;
+    Ok((udp_counters, counters))
+}
+
+/// Starts the server of the status page and the probes.
+fn serve_http(threads: &mut Threads, listener: TcpListener, sources: Sources) -> Result<(), Error> {
+    let what = "the HTTP server";
+    let address = listener.local_addr().map_err(system(what))?;
+    let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
+    let wake = EventFd::from_flags(flags).map_err(|error| system(what)(error.into()))?;
+    let wake = Arc::new(wake);
+    let site = Site::new(sources, Arc::clone(&wake));
+    let server = http::server::Server::new(listener, site, wake).map_err(system(what))?;
+    let stop = threads.stop();
+    threads.spawn("http", move || server.run(&stop)).map_err(system("the HTTP server's thread"))?;
+    log::info!("status page, metrics and probes: http://{address}/");
+    Ok(())
 }
 
 fn system(what: &'static str) -> impl FnOnce(io::Error) -> Error {
@@ -165,6 +223,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Bind(error) => Some(error),
+            Self::BindHttp(error) => Some(error),
             Self::Source(error) => Some(error),
             Self::System { source, .. } => Some(source),
             Self::ThreadEnded(_) => None,
@@ -176,6 +235,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind(error) => error.fmt(f),
+            Self::BindHttp(error) => error.fmt(f),
             Self::Source(error) => error.fmt(f),
             Self::System { what, source } => write!(f, "the system refuses {what}: {source}"),
             Self::ThreadEnded(Ended { thread, panicked }) => {
@@ -188,8 +248,6 @@ impl fmt::Display for Error {
 
 #[cfg(test)]
 mod tests {
-    use crossbeam_channel::never;
-
     use super::*;
 
     #[test]

@@ -6,7 +6,10 @@
 //! ```text
 //! API server --HTTP--> kube --WatchEvent--> cluster --Cluster--> zone --Arc<Zone>--> RwLock --> dns --> replies
 //! (or a file)          a thread a kind      \_____ publisher: one thread, the only writer ____/  a thread a core for
-//!                                                                                                UDP, one for TCP
+//!                                                      |  ^                                     UDP, one for TCP
+//!                                               Report |  | Ask                                    | counters
+//!                                                      v  |                                        v
+//!                                                      http: one thread ---> page, metrics, probes
 //! ```
 //!
 //! - [`kube`] finds the API and its credentials, lists and watches, and decodes the few fields that count. It alone
@@ -18,9 +21,12 @@
 //! - [`state`] keeps the last good cluster on disk, between one run and the next: the publisher hands it what to write,
 //!   and takes from it what cannot be listed. A thread of its own waits for the disk.
 //! - [`dns`] answers: one pure function from query, zone and context to reply, and two ways to carry packets.
+//! - [`http`] shows: probes, metrics, the status page. What it shows of the cluster it asks the publisher for
+//!   ([`report`]), which answers between events; DNS threads do nothing for it but count.
 //! - [`daemon`] is the composition root: it alone knows everybody. [`config`] makes each consumer's part of the
 //!   configuration from what [`cli`] has parsed.
-//! - [`thread`], [`signals`], [`logger`] and [`staleness`] are leaves: they import nothing of ours.
+//! - [`thread`], [`signals`], [`logger`], [`staleness`], [`metrics`] and [`utc`] are leaves: they import nothing of ours
+//!   (the log writes the time).
 //!
 //! `tests/layers.rs` holds the arrows to this.
 //!
@@ -40,6 +46,7 @@
 //! - Nothing that is wrong with the disk ends the daemon or delays an answer: only the thread `state` waits for it, once
 //!   the start is over.
 //! - A list replaces a kind's state in one step; nobody sees half a list.
+//! - A probe is answered whatever other clients of the HTTP server do, and says of this process alone how it is.
 //! - A query allocates nothing, formats nothing and logs nothing, and its cost does not depend on the number of nodes.
 //!
 //! # What is absent on purpose
@@ -57,11 +64,15 @@ pub mod cluster;
 pub mod config;
 pub mod daemon;
 pub mod dns;
+pub mod http;
 pub mod kube;
 pub mod logger;
+pub mod metrics;
 pub mod publisher;
+pub mod report;
 pub mod signals;
 pub mod staleness;
 pub mod state;
 pub mod thread;
+pub mod utc;
 pub mod zone;

@@ -3,18 +3,20 @@
 //! The first event of a quiet period is published at once; events that come while a zone is built go into the next one.
 //! There are few timers: Services that fail don't hold back the nodes for more than [`SERVICES_MAY_TAKE`], serials are at
 //! least a second apart, and with a state directory what is not listed in time is served from there, and what is served
-//! is written there.
+//! is written there. Who wants to know how things stand asks, and is told between events
+//! ([`report`](crate::report)).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, select};
+use crossbeam_channel::{Receiver, select};
 
 use crate::cluster::{Changes, Cluster};
 use crate::kube::{Kind, WatchEvent};
+use crate::report::{Ask, Report, Served, Timeline};
 use crate::state::saver::Saver;
 use crate::state::{Earlier, Fallback};
-use crate::thread::Stop;
+use crate::thread::{self, Stop};
 use crate::zone::published::Publish;
 use crate::zone::serial::{self, Version, Versions};
 use crate::zone::{Published, Zone, ZoneConfig};
@@ -24,6 +26,9 @@ const SERVICES_MAY_TAKE: Duration = Duration::from_secs(5);
 
 /// More events than this are not folded into one zone: a storm that never ends must not keep the zone from changing.
 const EVENTS_A_ZONE: usize = 10_000;
+
+/// The publisher comes round as often, if only to show that it can.
+const ROUND: Duration = Duration::from_secs(2);
 
 /// What the publisher remembers.
 #[derive(Debug)]
@@ -40,13 +45,23 @@ pub struct Publisher {
     /// What an earlier run knew, as long as it may be of use.
     fallback: Option<Fallback>,
     saver: Option<Saver>,
+    timeline: Timeline,
 }
 
-/// The zone that is being published, and its version.
+/// The zone that is being published, its version, and what there is to tell about it.
 #[derive(Debug)]
 struct Serving {
-    zone: Arc<Zone>,
+    served: Served,
     versions: Versions,
+}
+
+/// What the publisher does next.
+enum Next {
+    Event(WatchEvent),
+    Ask(Ask),
+    /// Look at the clock.
+    Round,
+    Stop,
 }
 
 impl Publisher {
@@ -62,6 +77,7 @@ impl Publisher {
             last_version: None,
             fallback: None,
             saver: None,
+            timeline: Timeline::default(),
         }
     }
 
@@ -77,18 +93,22 @@ impl Publisher {
     }
 
     /// Publishes until told to stop, or until nobody can send events any more.
-    pub fn run(mut self, events: &Receiver<WatchEvent>, stop: &Stop) {
+    pub fn run(mut self, events: &Receiver<WatchEvent>, asks: &Receiver<Ask>, stop: &Stop) {
         loop {
-            let first = match self.next(events, stop) {
-                Ok(event) => Some(event),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
+            let first = match self.next(events, asks, stop) {
+                Next::Event(event) => Some(event),
+                Next::Round => None,
+                Next::Ask(ask) => {
+                    ask(self.report());
+                    continue;
+                }
+                Next::Stop => break,
             };
             let mut changes = Changes::default();
             let mut is_new = false;
             for event in first.into_iter().chain(events.try_iter().take(EVENTS_A_ZONE)) {
-                let more = self.apply(event);
-                is_new |= !more.story.is_empty() || !more.is_empty();
+                let (more, was_new) = self.apply(event);
+                is_new |= was_new;
                 changes.merge(more);
             }
             let now = Instant::now();
@@ -101,18 +121,20 @@ impl Publisher {
         }
     }
 
-    /// Folds an event in and tells what it did.
-    fn apply(&mut self, event: WatchEvent) -> Changes {
+    /// Folds an event in and tells what it did; and whether it did anything.
+    fn apply(&mut self, event: WatchEvent) -> (Changes, bool) {
         let kind = event.kind();
         let was_restored = self.cluster.restored(kind);
-        let changes = self.cluster.apply(event);
+        let mut changes = self.cluster.apply(event);
         if was_restored && !self.cluster.restored(kind) {
             log::info!("{} are listed: they replace what the state said", kind.resource());
         }
-        for story in &changes.story {
+        let is_new = !changes.story.is_empty() || !changes.is_empty();
+        for story in std::mem::take(&mut changes.story) {
             log::log!(story.level(), "{story}");
+            self.timeline.push(SystemTime::now(), story);
         }
-        changes
+        (changes, is_new)
     }
 
     /// Takes from the state what is not listed: everything when the lists take too long, and what is forbidden at once,
@@ -143,20 +165,35 @@ impl Publisher {
         saver.save(&self.cluster, serving.versions.present(), Instant::now(), serial::since_1970());
     }
 
-    /// Waits for an event, or for the next deadline.
-    fn next(&self, events: &Receiver<WatchEvent>, stop: &Stop) -> Result<WatchEvent, RecvTimeoutError> {
-        let deadline = self.deadline().map_or_else(crossbeam_channel::never, crossbeam_channel::at);
+    /// Waits for an event, for somebody who asks, or for the next deadline. Events go first: whoever asks without end
+    /// must not hold them up.
+    fn next(&self, events: &Receiver<WatchEvent>, asks: &Receiver<Ask>, stop: &Stop) -> Next {
+        thread::beat_before(ROUND);
+        if let Ok(event) = events.try_recv() {
+            return Next::Event(event);
+        }
+        let round = Instant::now() + ROUND;
+        let deadline = crossbeam_channel::at(self.deadline().map_or(round, |deadline| deadline.min(round)));
         select! {
-            recv(events) -> event => event.map_err(|_| RecvTimeoutError::Disconnected),
-            recv(stop.channel()) -> _ => Err(RecvTimeoutError::Disconnected),
-            recv(deadline) -> _ => Err(RecvTimeoutError::Timeout),
+            recv(events) -> event => event.map_or(Next::Stop, Next::Event),
+            recv(stop.channel()) -> _ => Next::Stop,
+            recv(asks) -> ask => ask.map_or(Next::Stop, Next::Ask),
+            recv(deadline) -> _ => Next::Round,
+        }
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            cluster: self.cluster.snapshot(),
+            served: self.serving.as_ref().map(|serving| serving.served.clone()),
+            timeline: self.timeline.entries(),
         }
     }
 
     /// When something is to be done even if no event comes.
     fn deadline(&self) -> Option<Instant> {
         let publish = match &self.serving {
-            Some(serving) => serving.versions.due(serving.zone.digest()),
+            Some(serving) => serving.versions.due(serving.served.zone.digest()),
             None => self.nodes_since.map(|since| since + SERVICES_MAY_TAKE),
         };
         let fall_back = self.fallback.as_ref().map(Fallback::due);
@@ -190,7 +227,9 @@ impl Publisher {
                 SERVICES_MAY_TAKE.as_secs()
             );
         }
+        let begun = Instant::now();
         let zone = Zone::build(&self.config, &self.cluster);
+        let build = begun.elapsed();
         let versions = Versions::first(zone.digest(), self.last_version, serial::clock(), now);
         let zone = zone.with_serial(versions.serial());
         log_skipped(&zone, None);
@@ -200,22 +239,31 @@ impl Publisher {
             zone.len(),
             zone.serial().into_int()
         );
-        Some(Serving { zone: self.publish.publish(zone), versions })
+        let (zone, since) = (self.publish.publish(zone), SystemTime::now());
+        Some(Serving { served: Served { zone, since, changed: since, build, count: 1 }, versions })
     }
 
     /// The zone after `changes`, and a new version of it when one is due.
     fn next_zone(&mut self, serving: Serving, changes: &Changes, now: Instant) -> Serving {
-        let Serving { zone: old, mut versions } = serving;
+        let Serving { mut served, mut versions } = serving;
+        let old = Arc::clone(&served.zone);
+        let begun = Instant::now();
         let changed = (!changes.is_empty()).then(|| old.update(&self.cluster, changes));
+        let build = begun.elapsed();
         let digest = changed.as_ref().unwrap_or(&old).digest();
         let is_new_version = versions.advance(digest, serial::clock(), now);
         if changed.is_none() && !is_new_version {
-            return Serving { zone: old, versions };
+            return Serving { served, versions };
+        }
+        if changed.is_some() {
+            (served.changed, served.build) = (SystemTime::now(), build);
         }
         let zone = changed.unwrap_or_else(|| (*old).clone()).with_serial(versions.serial());
         log_skipped(&zone, Some(&old));
         log::debug!("zone published: {} names, serial {}", zone.len(), zone.serial().into_int());
-        Serving { zone: self.publish.publish(zone), versions }
+        served.zone = self.publish.publish(zone);
+        served.count += 1;
+        Serving { served, versions }
     }
 }
 

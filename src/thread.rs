@@ -1,7 +1,11 @@
 //! Threads that have names, are told to stop, and are missed when they die.
 //!
 //! In: closures. Out: a notice on a channel when one of them ends, however it ended, so that the daemon never lives on
-//! without its UDP workers because one of them panicked.
+//! without its UDP workers because one of them panicked; and whether each moves on ([`Pulses`]).
+
+mod pulse;
+
+pub use pulse::{Health, Pulses, TOLERANCE, beat, beat_before};
 
 use std::io;
 use std::thread::{Builder, JoinHandle};
@@ -11,19 +15,24 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 
 /// Tells a thread that it is time to stop. Cheap to clone and to ask.
 ///
-/// It is a channel on which nothing is ever sent: it closes when the [`Threads`] that made it are told to stop.
+/// It is a channel on which nothing is ever sent: it closes when the [`Threads`] that made it are told to stop. A thread
+/// that asks has moved on, so asking is a [`beat`].
 #[derive(Clone, Debug)]
 pub struct Stop(Receiver<()>);
 
 impl Stop {
     /// Whether the thread should end now.
     pub fn requested(&self) -> bool {
+        beat();
         self.0.try_recv() == Err(TryRecvError::Disconnected)
     }
 
     /// Sleeps for `duration`, or less when the thread should end: then the result is true.
     pub fn wait(&self, duration: Duration) -> bool {
-        self.0.recv_timeout(duration) == Err(RecvTimeoutError::Disconnected)
+        beat_before(duration);
+        let stop = self.0.recv_timeout(duration) == Err(RecvTimeoutError::Disconnected);
+        beat();
+        stop
     }
 
     /// The channel itself, for `select!` beside other channels: it becomes ready when the thread should end.
@@ -47,13 +56,15 @@ pub struct Threads {
     running: Vec<(String, JoinHandle<()>)>,
     stop: Stop,
     stopper: Option<Sender<()>>,
+    pulses: Pulses,
     ended: (Sender<Ended>, Receiver<Ended>),
 }
 
 impl Default for Threads {
     fn default() -> Self {
         let (stopper, stop) = bounded(0);
-        Self { running: Vec::new(), stop: Stop(stop), stopper: Some(stopper), ended: unbounded() }
+        let pulses = Pulses::default();
+        Self { running: Vec::new(), stop: Stop(stop), stopper: Some(stopper), pulses, ended: unbounded() }
     }
 }
 
@@ -68,12 +79,21 @@ impl Threads {
         self.ended.1.clone()
     }
 
+    /// Whether they move on, those that are started later included.
+    pub fn pulses(&self) -> Pulses {
+        self.pulses.clone()
+    }
+
     /// Starts `run` on a thread of its own. Linux shows the first 15 bytes of the name in `top -H`.
     ///
     /// # Errors
     /// The system refuses another thread.
     pub fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let handle = self.start(name, run)?;
+        let pulse = self.pulses.begin(name);
+        let handle = self.start(name, move || {
+            pulse.here();
+            run();
+        })?;
         self.running.push((name.to_owned(), handle));
         Ok(())
     }

@@ -10,17 +10,24 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("thread", &[]),
     ("signals", &[]),
-    ("logger", &[]),
+    ("utc", &[]),
+    ("metrics", &[]),
     ("staleness", &[]),
+    ("logger", &["utc"]),
     ("cli", &[]),
     ("kube", &["staleness", "thread"]),
     ("cluster", &["kube"]),
     ("zone", &["cluster"]),
     ("dns", &["zone", "thread"]),
     ("state", &["kube", "cluster", "zone", "staleness"]),
-    ("publisher", &["kube", "cluster", "zone", "state", "thread"]),
+    ("report", &["cluster", "zone"]),
+    ("publisher", &["kube", "cluster", "zone", "report", "state", "thread"]),
+    ("http", &["cluster", "zone", "dns", "report", "metrics", "thread", "utc"]),
     ("config", &["cli", "kube", "zone", "state", "dns", "logger"]),
-    ("daemon", &["config", "kube", "cluster", "zone", "state", "publisher", "dns", "signals", "thread"]),
+    (
+        "daemon",
+        &["config", "kube", "cluster", "zone", "state", "publisher", "report", "dns", "http", "signals", "thread"],
+    ),
 ];
 
 /// Files, with their part that is not for tests.
@@ -28,7 +35,11 @@ fn sources() -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { walk(&path, into) } else { into.push(path) }
+            if path.is_dir() {
+                walk(&path, into)
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                into.push(path)
+            }
         }
     }
     let mut paths = Vec::new();

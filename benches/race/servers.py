@@ -74,7 +74,7 @@ def command(entry, directory, port):
         return [TARGET / "examples/echo", f"[{address}]:{port}" if ":" in address else f"{address}:{port}"]
     if entry.kind == "ours":
         options = {"zone": ZONE, "soa-ns": f"ns1.{ZONE}:127.0.0.1", "soa-email": f"admin@{ZONE}", "port": port}
-        options |= {"service-annotation": ""} | entry.options
+        options |= {"service-annotation": "", "http-listen": ""} | entry.options
         if entry.threads:
             options["threads"] = entry.threads
         if "kubeconfig" not in options:

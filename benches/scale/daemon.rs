@@ -38,7 +38,7 @@ impl Daemon {
         let started = Instant::now();
         let child = Command::new(program)
             .args(["--zone", ZONE, "--soa-ns", "ns1.lb.example.test:127.0.0.1", "--soa-email", "admin@example.test"])
-            .args(["--bind", "127.0.0.1", "--port", &port, "--log-level", level].map(OsStr::new))
+            .args(["--bind", "127.0.0.1", "--port", &port, "--http-listen", "", "--log-level", level].map(OsStr::new))
             .args([OsStr::new("--kubeconfig"), kubeconfig.as_os_str()])
             .stdin(Stdio::null())
             .stderr(File::create(&log)?)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{bounded, never};
 use domain::base::{Name, Ttl};
 use k8s_node_dns::cluster::Cluster;
 use k8s_node_dns::kube::decode::{Budget, Decoded, EventSeed};
@@ -30,7 +30,7 @@ pub fn event_to_published(objects: &Objects) -> Outcome<f64> {
     let (events, received) = bounded(1024);
     let publisher = Publisher::new(zone_config()?, Cluster::new(true), published);
     let stop = threads.stop();
-    threads.spawn("publisher", move || publisher.run(&received, &stop))?;
+    threads.spawn("publisher", move || publisher.run(&received, &never(), &stop))?;
 
     events.send(WatchEvent::Services(Change::Replaced(decoded::<Service>(&objects.all("services"))?)))?;
     events.send(WatchEvent::EndpointSlices(Change::Replaced(decoded::<EndpointSlice>(

@@ -259,6 +259,18 @@ flags! {
         allowed: "a number from 1 to 65536",
         example: "1000",
     }
+    /// `--http-listen`
+    HTTP_LISTEN {
+        name: "http-listen",
+        value: Some("ADDRESS:PORT"),
+        default: Default::Text("127.0.0.1:8053"),
+        section: Section::Listening,
+        summary: "Where the status page, metrics and probes are, over HTTP; empty (--http-listen=): nowhere",
+        details: "Whoever reaches it sees all nodes; nothing can be changed there. [::]:8053 is all addresses of both \
+            families.",
+        allowed: "ADDRESS:PORT, an IPv6 address in brackets; port 0 lets the system choose one; or nothing",
+        example: "[::]:8053",
+    }
     /// `--kubeconfig`
     KUBECONFIG {
         name: "kubeconfig",

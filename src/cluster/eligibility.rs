@@ -72,6 +72,19 @@ impl Verdict {
     }
 }
 
+impl Ineligible {
+    /// In a word, for programs: kept from version to version (docs/status.md).
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::BeingDeleted => "being-deleted",
+            Self::NoReadyCondition => "no-ready-condition",
+            Self::NotReady(_) => "not-ready",
+            Self::ReadyUnknown(_) => "ready-unknown",
+            Self::UnexpectedStatus(_) => "unexpected-status",
+        }
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -33,7 +33,7 @@ impl fmt::Display for Excerpt {
 }
 
 /// Shows foreign text without quotes: control and invisible characters escaped, the rest as it is.
-pub(super) struct Plain<'a>(pub(super) &'a str);
+pub struct Plain<'a>(pub &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

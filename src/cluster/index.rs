@@ -39,7 +39,7 @@ pub(super) struct Backing {
 /// All objects, by what depends on them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    /// Each in a place of its own: in a map they would take twice as much.
+    /// Each in a place of its own, shared with snapshots: in a map they would take twice as much.
     pub(super) nodes: BTreeMap<String, Arc<Node>>,
     pub(super) areas: BTreeMap<Area, AreaNodes>,
     pub(super) services: BTreeMap<ServiceName, Backing>,

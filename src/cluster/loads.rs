@@ -7,7 +7,7 @@ use crate::kube::Kind;
 
 /// How far the objects of a kind are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Load {
+pub enum Load {
     /// Not yet.
     #[default]
     Missing,
@@ -23,16 +23,20 @@ pub(super) enum Load {
 
 impl Load {
     /// Whether the objects themselves are known.
-    pub(super) fn has_objects(self) -> bool {
+    pub fn has_objects(self) -> bool {
         matches!(self, Self::Restored | Self::Listed)
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Loads {
-    pub(super) nodes: Load,
-    pub(super) services: Load,
-    pub(super) slices: Load,
+/// How far each kind is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loads {
+    /// Nodes.
+    pub nodes: Load,
+    /// Services.
+    pub services: Load,
+    /// EndpointSlices.
+    pub slices: Load,
 }
 
 impl Loads {

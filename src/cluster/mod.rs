@@ -14,6 +14,7 @@ mod fault;
 mod index;
 mod loads;
 mod node;
+mod readback;
 mod service;
 mod snapshot;
 mod state;
@@ -22,10 +23,12 @@ mod tally;
 mod telling;
 
 pub use eligibility::{Evidence, Ineligible, Verdict};
-pub use excerpt::{Excerpt, Few};
+pub use excerpt::{Excerpt, Few, Plain};
 pub use fault::{Annotation, Fault, Problem};
+pub use loads::{Load, Loads};
 pub use node::{Area, Node};
-pub use snapshot::Slice;
+pub use readback::Slice;
+pub use snapshot::{AreaStanding, ServiceStanding, Snapshot, Turns};
 pub use state::{Changes, Cluster};
 pub use story::{AreaCount, Effects, Move, NodeTurn, ServiceTurn, Story};
 
@@ -100,7 +103,7 @@ impl fmt::Display for Owner {
         match self {
             Self::Area(area) => write!(f, "{area}"),
             Self::Service(ServiceName { namespace, name }) => {
-                write!(f, "{}.{}", excerpt::Plain(name), excerpt::Plain(namespace))
+                write!(f, "{}.{}", Plain(name), Plain(namespace))
             }
         }
     }

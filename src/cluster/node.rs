@@ -120,6 +120,11 @@ impl Node {
         self.verdict.as_deref().unwrap_or(ELIGIBLE)
     }
 
+    /// Whether Kubernetes takes it for ready, whatever else speaks against it.
+    pub fn is_ready(&self) -> bool {
+        self.object.ready.as_ref().is_some_and(|ready| ready.status == "True")
+    }
+
     /// What was skipped in its annotations: the first few of each, and how many there are in all.
     pub fn faults(&self) -> (impl Iterator<Item = &Fault>, usize) {
         let (areas, addresses) = (&self.areas.faults, &self.addresses.faults);
@@ -135,7 +140,7 @@ impl Node {
     }
 
     /// The areas that exist because of it: none while it is being deleted, since it is gone then.
-    pub(super) fn listed(&self) -> &[Area] {
+    pub fn listed(&self) -> &[Area] {
         if self.object.deleting { &[] } else { self.areas() }
     }
 

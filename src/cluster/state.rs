@@ -10,6 +10,7 @@ use super::excerpt::Few;
 use super::index::{AreaNodes, Backing, Index};
 use super::loads::{Load, Loads};
 use super::node::{Area, Node};
+use super::snapshot::{Snapshot, Turns};
 use super::story::{AreaCount, Effects, FEW, ServiceTurn, Story, node_turns};
 use super::tally::Journal;
 use super::telling::Telling;
@@ -25,6 +26,7 @@ const NAMED: &str = "true";
 pub struct Cluster {
     loads: Loads,
     pub(super) index: Index,
+    turns: Turns,
 }
 
 /// What an event did: the names to build again, and the story for the log.
@@ -58,7 +60,11 @@ impl Cluster {
     /// Nothing is known yet. Where Services are not watched, they and their slices count as loaded and empty.
     pub fn new(services_watched: bool) -> Self {
         let load = if services_watched { Load::Missing } else { Load::Unwatched };
-        Self { loads: Loads { nodes: Load::Missing, services: load, slices: load }, index: Index::default() }
+        Self {
+            loads: Loads { nodes: Load::Missing, services: load, slices: load },
+            index: Index::default(),
+            turns: Turns::default(),
+        }
     }
 
     /// Takes the objects of a kind as an earlier run knew them, unless they were listed in this one. They are replaced
@@ -168,6 +174,9 @@ impl Cluster {
         if let Some(new) = &new {
             telling.faults(new, old);
         }
+        let counts = |node: &Node| node.verdict().is_eligible();
+        let counted = old.is_some_and(counts);
+        self.turns.note(counted, new.as_ref().is_some_and(counts));
         if telling.summary {
             self.index.set_node(&name, new, journal);
             return;
@@ -175,7 +184,8 @@ impl Cluster {
         let mut step = Journal::default();
         let old = self.index.set_node(&name, new, &mut step);
         step.settle();
-        let turns = node_turns(old.as_deref(), self.index.nodes.get(&name).map(|new| &**new));
+        let new = self.index.nodes.get(&name).map(|new| &**new);
+        let turns = node_turns(old.as_deref(), new);
         let known = self.services_listed();
         let seen = step.names.iter().filter(|(owner, _)| known || matches!(owner, Owner::Area(_)));
         let effects = Effects::new(seen);
@@ -323,6 +333,11 @@ impl Cluster {
     /// takes none.
     fn services_listed(&self) -> bool {
         self.loads.services.has_objects() && self.loads.slices.has_objects()
+    }
+
+    /// Everything as it stands now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::take(self.loads, &self.index, self.turns)
     }
 
     /// All areas that a node lists, ready or not.

@@ -5,6 +5,7 @@
 
 mod annotation;
 mod cookies;
+mod http;
 mod limits;
 mod listen;
 mod name;
@@ -16,6 +17,7 @@ mod tests;
 pub use cookies::Error as CookieFileError;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use domain::base::Ttl;
@@ -41,6 +43,8 @@ pub struct Config {
     pub answer: AnswerConfig,
     /// Where.
     pub listen: ListenConfig,
+    /// Where the status page and the probes are; `None`: nowhere.
+    pub http: Option<SocketAddr>,
     /// How many replies over UDP whom.
     pub rate_limit: RateLimitConfig,
     /// How many connections.
@@ -66,6 +70,7 @@ impl Config {
         let mut warnings = std::mem::take(&mut arguments.warnings);
         let zone = zone_config(&arguments, &mut warnings)?;
         let listen = listen::parse(&arguments)?;
+        let http = http::parse(&arguments)?;
         let rate_limit = limits::rate_limit(&arguments, &mut warnings)?;
         let tcp = limits::tcp(&arguments)?;
         let source = source(&arguments, &mut warnings)?;
@@ -77,7 +82,7 @@ impl Config {
         };
         let state = state::parse(&arguments, &mut warnings)?;
         let log = log_config(&arguments)?;
-        Ok(Self { zone, answer, listen, rate_limit, tcp, source, annotations, state, log, warnings })
+        Ok(Self { zone, answer, listen, http, rate_limit, tcp, source, annotations, state, log, warnings })
     }
 }
 

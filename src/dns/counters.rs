@@ -1,5 +1,9 @@
 //! What the DNS threads count. Each set has exactly one writer, and whoever shows the numbers sums the sets.
 
+mod queries;
+
+pub use queries::{Family, Outcome, QueryCounts, QueryType, SIZES};
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that one thread increments and others read.
@@ -7,6 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    /// Zero.
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
     /// Adds `count`. Only one thread may do so: the load and the store are apart, since together they would cost as
     /// much as a query's lookup.
     pub fn add(&self, count: usize) {
@@ -44,6 +53,8 @@ pub struct UdpCounters {
     pub send_errors: Counter,
     /// Failed attempts to receive.
     pub receive_errors: Counter,
+    /// What was asked, and what was answered.
+    pub queries: QueryCounts,
 }
 
 /// The TCP server's.
@@ -64,4 +75,6 @@ pub struct TcpCounters {
     pub replied: Counter,
     /// Failed attempts to accept.
     pub accept_errors: Counter,
+    /// What was asked, and what was answered.
+    pub queries: QueryCounts,
 }

@@ -25,10 +25,13 @@ pub use self::content::{ContentError, Objects};
 use super::objects::AnnotationKeys;
 use super::{Change, Kind, WatchEvent, emit};
 use crate::staleness::Staleness;
-use crate::thread::Stop;
+use crate::thread::{self, Stop};
 
 /// How often the file is looked at.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How long reading it may take, on a small board.
+const READING: Duration = Duration::from_secs(120);
 
 /// The longest file that is read: 5 000 nodes with everything that kubectl prints are about 60 MiB.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
@@ -152,6 +155,7 @@ impl ClusterFile {
             return Ok(None);
         }
         self.seen.1 = true;
+        thread::beat_before(READING);
         let bytes = match read(&self.path) {
             Ok(bytes) => bytes,
             Err(error) => {

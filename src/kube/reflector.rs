@@ -15,9 +15,13 @@ use super::client::{Client, Interrupt, RequestError};
 use super::connection::Connection;
 use super::decode::{BadObject, Decoded, Document, Event, Item};
 use super::objects::{EndpointSlice, Node, Service};
-use super::watch::{Failure, Input, Moment, Step, Told, Watch};
+use super::watch::{Failure, Input, Moment, RELIST, Step, Told, Watch};
 use super::{Change, Kind, WatchEvent, emit};
-use crate::thread::Stop;
+use crate::thread::{self, Stop};
+
+/// The longest that one request may keep the thread, as the client's timeouts add up: an API server that drips bytes is
+/// no reason to restart a DNS server that answers.
+const REQUEST: Duration = RELIST.saturating_add(Duration::from_secs(60));
 
 /// How long a server that has allowed nothing forbids nodes until that is believed.
 const DOUBT: Duration = Duration::from_secs(5);
@@ -100,6 +104,7 @@ impl<T: Watched> Reflector<T> {
     }
 
     fn act(&mut self) -> Result<(), Stopped> {
+        thread::beat_before(REQUEST);
         self.check_restored()?;
         self.asked = Instant::now();
         match self.watch.step(self.asked) {
@@ -135,6 +140,7 @@ impl<T: Watched> Reflector<T> {
             Err(error) => return self.fail(&error),
         };
         loop {
+            thread::beat_before(REQUEST);
             let input = match events.next_event() {
                 Ok(Some(event)) => match self.event(event) {
                     Ok(input) => input,

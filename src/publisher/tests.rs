@@ -1,5 +1,6 @@
 //! What is published when, in virtual time, with and without a state of an earlier run.
 
+mod asks;
 mod bursts;
 
 use std::path::Path;
@@ -80,7 +81,7 @@ impl Rig {
         let now = self.publisher.started + after + Duration::from_millis(50);
         let mut changes = Changes::default();
         for event in events {
-            changes.merge(self.publisher.apply(event));
+            changes.merge(self.publisher.apply(event).0);
         }
         changes.merge(self.publisher.fall_back(now));
         self.publisher.advance(&changes, now);

@@ -214,7 +214,7 @@ impl Fixed {
 }
 
 /// The name of these labels below the apex, in wire format and lower case; `None` if DNS has no such name.
-fn owner<'a>(labels: impl Iterator<Item = &'a str>, apex: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn owner<'a>(labels: impl Iterator<Item = &'a str>, apex: &[u8]) -> Option<Vec<u8>> {
     let mut owner = Vec::with_capacity(64);
     for label in labels {
         let length = u8::try_from(label.len()).ok().filter(|length| (1..=63).contains(length))?;

@@ -9,6 +9,7 @@ mod lookup;
 mod names;
 pub mod published;
 pub mod serial;
+pub mod text;
 pub mod wire;
 
 pub use build::Zone;

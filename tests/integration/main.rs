@@ -15,6 +15,8 @@ mod crowds;
 #[cfg(test)]
 mod fake_api;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod random;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{bounded, never};
 
 use super::super::*;
 use crate::kube::Change;
@@ -57,7 +57,7 @@ fn publish(events: impl IntoIterator<Item = WatchEvent>) -> (u64, Arc<Zone>, Arc
     let (sender, waiting) = bounded(events.len());
     events.into_iter().for_each(|event| sender.send(event).unwrap());
     drop(sender);
-    publisher.run(&waiting, &Threads::default().stop());
+    publisher.run(&waiting, &never(), &Threads::default().stop());
     (published.count() - count, before, published.current().unwrap())
 }
 

@@ -18,6 +18,9 @@ use super::{PATIENCE, PAUSE, dns};
 const REQUIRED: [&str; 6] =
     ["--zone", "lb.example.test", "--soa-ns", "ns1.lb.example.test:127.0.0.1", "--soa-email", "admin@example.test"];
 
+/// Many daemons run at once here, so only those have a status page that are asked for one.
+const NO_HTTP: &str = "--http-listen=";
+
 /// A daemon to be started.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Launch {
@@ -82,7 +85,7 @@ impl Launch {
         let words: Vec<_> = self.program.iter().chain([&binary]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        command.args(REQUIRED).args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
+        command.args(REQUIRED).arg(NO_HTTP).args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
         command.args(&self.args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::default();
@@ -174,6 +177,13 @@ impl Daemon {
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         let daemon = children.split(' ').next().and_then(|child| child.parse().ok());
         kill(Pid::from_raw(daemon.unwrap_or(i32::try_from(id).unwrap())), signal).unwrap();
+    }
+
+    /// Where its status page is, as its log says.
+    pub(crate) fn http(&self) -> SocketAddr {
+        let line = self.wait_for_log(&["status page", "http://"]);
+        let (_, rest) = line.split_once("http://").unwrap();
+        rest.trim_end_matches('/').parse().unwrap()
     }
 
     /// Its process number.

@@ -12,6 +12,7 @@ pub(crate) mod random;
 pub(crate) mod real_api;
 pub(crate) mod script;
 pub(crate) mod vigil;
+pub(crate) mod web;
 
 use std::path::PathBuf;
 use std::time::Duration;

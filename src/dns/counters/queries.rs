@@ -1,0 +1,246 @@
+//! Queries by what they asked for and what they got, and the sizes of replies.
+//!
+//! In: one call a reply, from the one thread that owns the set. Out: numbers for the metrics. Everything is counted by
+//! small lists that are fixed here: a client that asks for each of 65 536 types fills one place, "other".
+
+use std::net::IpAddr;
+
+use domain::base::iana::{OptRcode, Rtype};
+
+use super::Counter;
+
+/// A list of labels, each with its place.
+macro_rules! labels {
+    ($(#[$doc:meta])* $name:ident { $($(#[$label_doc:meta])* $label:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$label_doc])* $label,)* }
+
+        impl $name {
+            /// All of them, in order.
+            pub const ALL: &[Self] = &[$(Self::$label,)*];
+
+            /// As the metrics call it.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$label => $text,)* }
+            }
+        }
+    };
+}
+
+labels! {
+    /// The address family that a query came over.
+    Family {
+        /// IPv4.
+        V4 = "ipv4",
+        /// IPv6.
+        V6 = "ipv6",
+    }
+}
+
+labels! {
+    /// The type that a query asked for.
+    QueryType {
+        /// A
+        A = "A",
+        /// AAAA
+        Aaaa = "AAAA",
+        /// SOA
+        Soa = "SOA",
+        /// NS
+        Ns = "NS",
+        /// TXT
+        Txt = "TXT",
+        /// ANY
+        Any = "ANY",
+        /// AXFR or IXFR
+        Transfer = "XFR",
+        /// Every other type, and none at all.
+        Other = "other",
+    }
+}
+
+labels! {
+    /// What a query got.
+    Outcome {
+        /// NOERROR with records.
+        NoError = "NOERROR",
+        /// NOERROR without records.
+        NoData = "NODATA",
+        /// NXDOMAIN
+        NxDomain = "NXDOMAIN",
+        /// FORMERR
+        FormErr = "FORMERR",
+        /// SERVFAIL
+        ServFail = "SERVFAIL",
+        /// NOTIMP
+        NotImp = "NOTIMP",
+        /// REFUSED
+        Refused = "REFUSED",
+        /// BADVERS
+        BadVers = "BADVERS",
+    }
+}
+
+/// The upper edges of the buckets of reply sizes, in octets. 512 is what fits without EDNS, 1232 what is sent over UDP at
+/// most.
+pub const SIZES: [u16; 7] = [64, 128, 256, 512, 1232, 4096, 16_384];
+
+const PLACES: usize = Family::ALL.len() * QueryType::ALL.len() * Outcome::ALL.len();
+
+/// The queries of one thread.
+#[derive(Debug)]
+pub struct QueryCounts {
+    queries: [Counter; PLACES],
+    /// By bucket; the last is for those beyond the last edge.
+    sizes: [Counter; SIZES.len() + 1],
+    octets: Counter,
+    /// Replies with TC set.
+    pub truncated: Counter,
+}
+
+impl Default for QueryCounts {
+    fn default() -> Self {
+        Self {
+            queries: [const { Counter::new() }; PLACES],
+            sizes: [const { Counter::new() }; SIZES.len() + 1],
+            octets: Counter::new(),
+            truncated: Counter::new(),
+        }
+    }
+}
+
+impl Family {
+    /// The family of a client's address.
+    #[inline]
+    pub fn of(client: IpAddr) -> Self {
+        if client.is_ipv6() { Self::V6 } else { Self::V4 }
+    }
+}
+
+impl QueryType {
+    /// The place of a type.
+    #[inline]
+    pub fn of(rtype: Rtype) -> Self {
+        match rtype {
+            Rtype::A => Self::A,
+            Rtype::AAAA => Self::Aaaa,
+            Rtype::SOA => Self::Soa,
+            Rtype::NS => Self::Ns,
+            Rtype::TXT => Self::Txt,
+            Rtype::ANY => Self::Any,
+            Rtype::AXFR | Rtype::IXFR => Self::Transfer,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Outcome {
+    /// The place of an RCODE; `answers` says whether the answer section has a record.
+    #[inline]
+    pub fn of(rcode: OptRcode, answers: bool) -> Self {
+        match rcode {
+            OptRcode::NOERROR if answers => Self::NoError,
+            OptRcode::NOERROR => Self::NoData,
+            OptRcode::NXDOMAIN => Self::NxDomain,
+            OptRcode::FORMERR => Self::FormErr,
+            OptRcode::NOTIMP => Self::NotImp,
+            OptRcode::REFUSED => Self::Refused,
+            OptRcode::BADVERS => Self::BadVers,
+            _ => Self::ServFail, // no other RCODE is ever sent
+        }
+    }
+}
+
+impl QueryCounts {
+    /// A query was answered with a reply of `octets`.
+    #[inline]
+    pub fn count(&self, family: Family, rtype: QueryType, outcome: Outcome, octets: usize) {
+        if let Some(counter) = self.queries.get(place(family, rtype, outcome)) {
+            counter.add(1);
+        }
+        let bucket = SIZES.iter().filter(|edge| octets > usize::from(**edge)).count();
+        if let Some(counter) = self.sizes.get(bucket) {
+            counter.add(1);
+        }
+        self.octets.add(octets);
+    }
+
+    /// How many were so.
+    pub fn queries(&self, family: Family, rtype: QueryType, outcome: Outcome) -> u64 {
+        self.queries.get(place(family, rtype, outcome)).map_or(0, Counter::value)
+    }
+
+    /// How many got this, whatever they asked for.
+    pub fn outcome(&self, outcome: Outcome) -> u64 {
+        self.queries.iter().skip(outcome as usize).step_by(Outcome::ALL.len()).map(Counter::value).sum()
+    }
+
+    /// How many replies fell into each bucket, the one beyond the last edge included.
+    pub fn sizes(&self) -> impl Iterator<Item = u64> {
+        self.sizes.iter().map(Counter::value)
+    }
+
+    /// How many octets all replies had together.
+    pub fn octets(&self) -> u64 {
+        self.octets.value()
+    }
+}
+
+fn place(family: Family, rtype: QueryType, outcome: Outcome) -> usize {
+    (family as usize * QueryType::ALL.len() + rtype as usize) * Outcome::ALL.len() + outcome as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_query_has_a_place_of_its_own() {
+        let counts = QueryCounts::default();
+        let all = || {
+            Family::ALL.iter().flat_map(|family| {
+                let types = QueryType::ALL.iter();
+                types.flat_map(move |rtype| Outcome::ALL.iter().map(move |outcome| (*family, *rtype, *outcome)))
+            })
+        };
+        for (times, (family, rtype, outcome)) in all().enumerate() {
+            for _ in 0..times {
+                counts.count(family, rtype, outcome, 50);
+            }
+        }
+        for (times, (family, rtype, outcome)) in all().enumerate() {
+            assert_eq!(counts.queries(family, rtype, outcome), times as u64, "{family:?} {rtype:?} {outcome:?}");
+        }
+        assert_eq!(all().count(), PLACES);
+        let sum = |outcome| {
+            all().enumerate().filter(|(_, kind)| kind.2 == outcome).map(|(times, _)| times as u64).sum::<u64>()
+        };
+        for outcome in Outcome::ALL {
+            assert_eq!(counts.outcome(*outcome), sum(*outcome), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_is_in_the_bucket_whose_edge_it_does_not_exceed() {
+        for (octets, bucket) in
+            [(12, 0), (64, 0), (65, 1), (512, 3), (513, 4), (1232, 4), (1233, 5), (16_384, 6), (65_535, 7)]
+        {
+            let counts = QueryCounts::default();
+            counts.count(Family::V4, QueryType::A, Outcome::NoError, octets);
+            let sizes: Vec<_> = counts.sizes().collect();
+            assert_eq!(sizes.iter().position(|count| *count == 1), Some(bucket), "{octets}");
+            assert_eq!((sizes.iter().sum::<u64>(), counts.octets()), (1, octets as u64));
+        }
+    }
+
+    #[test]
+    fn what_clients_invent_is_other() {
+        assert_eq!(QueryType::of(Rtype::from_int(65_280)), QueryType::Other);
+        assert_eq!(QueryType::of(Rtype::IXFR), QueryType::Transfer);
+        assert_eq!(Outcome::of(OptRcode::NOERROR, true), Outcome::NoError);
+        assert_eq!(Outcome::of(OptRcode::NOERROR, false), Outcome::NoData);
+        assert_eq!(Outcome::of(OptRcode::BADVERS, false), Outcome::BadVers);
+        assert_eq!(Family::of([192, 0, 2, 1].into()), Family::V4);
+    }
+}

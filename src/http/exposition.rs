@@ -1,0 +1,175 @@
+//! `/metrics`: the numbers from where they are counted, in the families of [`metrics`].
+//!
+//! In: the sources, and the publisher's report if it came. Out: the text. One function a family or two, so that each family
+//! is found by its name; a test sees that none is forgotten.
+
+use super::process::Process;
+use super::site::{Counts, Sources, WatchHealth};
+use crate::cluster::Snapshot;
+use crate::dns::counters::{Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};
+use crate::metrics::{self, Exposition};
+use crate::report::{Report, Served};
+use crate::utc;
+use crate::zone::text;
+
+/// What is there from the start, with 0: alerts on rates would miss the first one of a series that begins with 1.
+const USUAL_TYPES: [QueryType; 2] = [QueryType::A, QueryType::Aaaa];
+const USUAL_OUTCOMES: [Outcome; 5] =
+    [Outcome::NoError, Outcome::NoData, Outcome::NxDomain, Outcome::ServFail, Outcome::Refused];
+
+/// Everything, as text.
+pub fn write(sources: &Sources, counts: &Counts, ready: bool, report: Option<&Report>) -> String {
+    let mut exposition = Exposition::default();
+    let e = &mut exposition;
+    e.family(&metrics::BUILD_INFO).sample(&[env!("CARGO_PKG_VERSION")], true);
+    e.family(&metrics::READY).sample(&[], ready);
+    queries(e, sources);
+    udp(e, sources);
+    tcp(e, sources);
+    if let Some(report) = report {
+        nodes(e, &report.cluster);
+        if let Some(served) = &report.served {
+            zone(e, served, &report.cluster, sources);
+        }
+    }
+    watches(e, &sources.origin.get().map(|origin| (origin.watches)()).unwrap_or_default());
+    let mut responses = e.family(&metrics::HTTP_RESPONSES);
+    for (status, count) in &counts.responses {
+        responses.sample(&[&status.to_string()], *count);
+    }
+    e.family(&metrics::HTTP_REPLACED).sample(&[], counts.replaced);
+    process(e, &Process::read(), sources);
+    exposition.finish()
+}
+
+fn queries(e: &mut Exposition, sources: &Sources) {
+    let udp: Vec<_> = sources.udp.iter().map(|counters| &counters.queries).collect();
+    let protocols = [("udp", udp), ("tcp", vec![&sources.tcp.queries])];
+    let sum = |sets: &[&QueryCounts], of: &dyn Fn(&QueryCounts) -> u64| sets.iter().map(|set| of(set)).sum::<u64>();
+    let mut family = e.family(&metrics::QUERIES);
+    for (protocol, sets) in &protocols {
+        for (address_family, rtype, outcome) in kinds() {
+            let count = sum(sets, &|set| set.queries(address_family, rtype, outcome));
+            if count > 0 || (USUAL_TYPES.contains(&rtype) && USUAL_OUTCOMES.contains(&outcome)) {
+                family.sample(&[protocol, address_family.label(), rtype.label(), outcome.label()], count);
+            }
+        }
+    }
+    let mut family = e.family(&metrics::REPLY_SIZE);
+    for (protocol, sets) in &protocols {
+        let mut buckets = [0; SIZES.len() + 1];
+        for set in sets {
+            for (total, count) in buckets.iter_mut().zip(set.sizes()) {
+                *total += count;
+            }
+        }
+        family.histogram(&[protocol], &SIZES, &buckets, sum(sets, &QueryCounts::octets));
+    }
+    let mut family = e.family(&metrics::TRUNCATED);
+    for (protocol, sets) in &protocols {
+        family.sample(&[protocol], sum(sets, &|set| set.truncated.value()));
+    }
+}
+
+fn kinds() -> impl Iterator<Item = (Family, QueryType, Outcome)> {
+    Family::ALL.iter().flat_map(|family| {
+        let types = QueryType::ALL.iter();
+        types.flat_map(move |rtype| Outcome::ALL.iter().map(move |outcome| (*family, *rtype, *outcome)))
+    })
+}
+
+fn udp(e: &mut Exposition, sources: &Sources) {
+    let sum = |of: fn(&UdpCounters) -> u64| sources.udp.iter().map(|counters| of(counters)).sum::<u64>();
+    e.family(&metrics::UDP_RECEIVED).sample(&[], sum(|c| c.received.value()));
+    e.family(&metrics::UDP_SENT).sample(&[], sum(|c| c.replied.value()));
+    e.family(&metrics::UDP_UNANSWERED).sample(&[], sum(|c| c.unanswered.value()));
+    e.family(&metrics::UDP_OVERSIZED).sample(&[], sum(|c| c.oversized.value()));
+    let mut errors = e.family(&metrics::UDP_ERRORS);
+    errors.sample(&["send"], sum(|c| c.send_errors.value())).sample(&["receive"], sum(|c| c.receive_errors.value()));
+    let mut limited = e.family(&metrics::RATE_LIMITED);
+    limited.sample(&["dropped"], sum(|c| c.limited.value())).sample(&["truncated"], sum(|c| c.slipped.value()));
+}
+
+fn tcp(e: &mut Exposition, sources: &Sources) {
+    let tcp = &sources.tcp;
+    e.family(&metrics::TCP_ACCEPTED).sample(&[], tcp.accepted.value());
+    e.family(&metrics::TCP_OPEN).sample(&[], tcp.open.value());
+    let mut closed = e.family(&metrics::TCP_CLOSED);
+    closed.sample(&["idle"], tcp.timed_out.value()).sample(&["replaced"], tcp.replaced.value());
+    e.family(&metrics::TCP_RECEIVED).sample(&[], tcp.received.value());
+    e.family(&metrics::TCP_SENT).sample(&[], tcp.replied.value());
+    e.family(&metrics::TCP_ERRORS).sample(&[], tcp.accept_errors.value());
+}
+
+fn nodes(e: &mut Exposition, cluster: &Snapshot) {
+    let eligible = cluster.nodes.iter().filter(|node| node.verdict().is_eligible()).count();
+    e.family(&metrics::NODES).sample(&["in"], eligible).sample(&["out"], cluster.nodes.len() - eligible);
+    let turns = cluster.turns;
+    e.family(&metrics::NODE_CHANGES).sample(&["in"], turns.came_in).sample(&["out"], turns.went_out);
+    let mut listed = e.family(&metrics::AREA_LISTED);
+    for area in &cluster.areas {
+        listed.sample(&[area.area.as_str()], area.listed);
+    }
+    let mut ready = e.family(&metrics::AREA_READY);
+    for (area, members) in cluster.members() {
+        ready.sample(
+            &[area.as_str()],
+            members.iter().filter(|node| node.is_ready() && !node.listed().is_empty()).count(),
+        );
+    }
+    let mut eligible = e.family(&metrics::AREA_ELIGIBLE);
+    for area in &cluster.areas {
+        eligible.sample(&[area.area.as_str()], area.eligible);
+    }
+    let mut addresses = e.family(&metrics::AREA_ADDRESSES);
+    for area in &cluster.areas {
+        let name = area.area.as_str();
+        addresses.sample(&[name, "ipv4"], area.addresses.v4.len()).sample(&[name, "ipv6"], area.addresses.v6.len());
+    }
+    let empty = cluster.services.iter().filter(|service| service.addresses.is_empty()).count();
+    let mut services = e.family(&metrics::SERVICES);
+    services.sample(&["addresses"], cluster.services.len() - empty).sample(&["empty"], empty);
+    let faults: usize = cluster.nodes.iter().map(|node| node.faults().1).sum();
+    e.family(&metrics::ANNOTATION_FAULTS).sample(&[], faults);
+}
+
+fn zone(e: &mut Exposition, served: &Served, cluster: &Snapshot, sources: &Sources) {
+    let zone = &served.zone;
+    e.family(&metrics::ZONE_SERIAL).sample(&[], u64::from(zone.serial().into_int()));
+    e.family(&metrics::ZONE_NAMES).sample(&[], zone.len());
+    e.family(&metrics::ZONE_RECORDS).sample(&[], text::addresses(cluster, &sources.zone));
+    e.family(&metrics::ZONE_BUILD).sample(&[], served.build.as_secs_f64());
+    e.family(&metrics::ZONE_CHANGED).sample(&[], utc::since_1970(served.changed).as_secs_f64());
+    e.family(&metrics::ZONE_PUBLISHED).sample(&[], served.count);
+}
+
+fn watches(e: &mut Exposition, watches: &[WatchHealth]) {
+    let mut connected = e.family(&metrics::WATCH_CONNECTED);
+    for watch in watches {
+        connected.sample(&[watch.kind], watch.connected);
+    }
+    let mut restarts = e.family(&metrics::WATCH_RESTARTS);
+    for watch in watches {
+        for (reason, count) in &watch.restarts {
+            restarts.sample(&[watch.kind, reason], *count);
+        }
+    }
+    let mut silent = e.family(&metrics::WATCH_SILENT);
+    for (watch, age) in watches.iter().filter_map(|watch| Some((watch, watch.silent?))) {
+        silent.sample(&[watch.kind], age.as_secs_f64());
+    }
+    let mut stale = e.family(&metrics::WATCH_STALE);
+    for (watch, age) in watches.iter().filter_map(|watch| Some((watch, watch.stale?))) {
+        stale.sample(&[watch.kind], age.as_secs_f64());
+    }
+}
+
+fn process(e: &mut Exposition, process: &Process, sources: &Sources) {
+    e.family(&metrics::PROCESS_CPU).sample(&[], process.cpu.as_secs_f64());
+    e.family(&metrics::PROCESS_RESIDENT).sample(&[], process.resident);
+    e.family(&metrics::PROCESS_VIRTUAL).sample(&[], process.virtual_memory);
+    e.family(&metrics::PROCESS_OPEN_FDS).sample(&[], process.open_files);
+    e.family(&metrics::PROCESS_MAX_FDS).sample(&[], process.most_files);
+    e.family(&metrics::PROCESS_THREADS).sample(&[], process.threads);
+    e.family(&metrics::PROCESS_START).sample(&[], utc::since_1970(sources.started).as_secs_f64());
+}

@@ -1,0 +1,216 @@
+//! How things stand, in one sentence: what somebody reads first at 3 in the morning.
+//!
+//! In: the report and the health of the watches. Out: a level and the words, the same for the page and `/status.json`. A
+//! pure function.
+
+use std::fmt::Write;
+use std::time::{Duration, SystemTime};
+
+use super::site::WatchHealth;
+use crate::cluster::{Few, Load, Owner};
+use crate::report::Report;
+use crate::utc;
+
+/// The API server's silence that is worth a word: a watch that works is heard of every half minute.
+const STALE: Duration = Duration::from_secs(60);
+
+/// The length of `2026-11-23T02:13`.
+const MINUTES: usize = 16;
+
+/// How many names without addresses are named.
+const NAMED: usize = 5;
+
+/// How things stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// As they should.
+    Good,
+    /// Somebody should look.
+    Warning,
+    /// Queries get no answer.
+    Bad,
+}
+
+impl Level {
+    /// In a word, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warning => "warning",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// A level and its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overall {
+    /// How bad it is.
+    pub level: Level,
+    /// Why, in a sentence or two.
+    pub sentence: String,
+}
+
+/// What is looked at besides the report.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// The zone's name.
+    pub zone: &'a str,
+    /// Where the objects come from; `None` while that is being found out.
+    pub origin: Option<&'a str>,
+    /// How the watches are; none for a file.
+    pub watches: &'a [WatchHealth],
+    /// The daemon is on its way out.
+    pub stopping: bool,
+    /// The time.
+    pub now: SystemTime,
+}
+
+/// How things stand.
+pub fn overall(report: &Report, circumstances: &Circumstances<'_>) -> Overall {
+    let Circumstances { zone, origin, watches, stopping, now } = *circumstances;
+    let origin = origin.unwrap_or("a source that is still being opened");
+    let Some(served) = &report.served else {
+        let missing = match report.cluster.loads.nodes {
+            Load::Missing | Load::Refused => "nodes",
+            Load::Listed | Load::Restored | Load::Unwatched => "Services and EndpointSlices",
+        };
+        let sentence = format!(
+            "Not serving {zone} yet: the {missing} have not been listed from {origin}. Until then every query gets SERVFAIL; \
+             the log says what is in the way."
+        );
+        return Overall { level: Level::Bad, sentence };
+    };
+    let nodes = &report.cluster.nodes;
+    let eligible = nodes.iter().filter(|node| node.verdict().is_eligible()).count();
+    let since = utc::timestamp(utc::since_1970(served.since));
+    let since = since.get(..MINUTES).unwrap_or_default().replace('T', " ");
+    let long = ago(now, served.since);
+    let mut sentence =
+        format!("Serving {zone} since {since} UTC ({long}) from {origin}: {eligible} of {} nodes in.", nodes.len());
+    let mut level = Level::Good;
+    let heard = watches.iter().filter_map(|watch| watch.silent).max();
+    if let Some(heard) = heard {
+        let _ = write!(sentence, " Last heard of the API server {} ago.", human(heard));
+    }
+    if let Some(stale) = watches.iter().filter_map(|watch| watch.stale).max().filter(|stale| *stale >= STALE) {
+        level = Level::Warning;
+        let _ = write!(sentence, " Nothing newer is known for {}: what was known then is served on.", human(stale));
+    }
+    let loads = &report.cluster.loads;
+    if [loads.nodes, loads.services, loads.slices].contains(&Load::Restored) {
+        level = Level::Warning;
+        sentence.push_str(
+            " Not everything was listed since the start: the rest is what an earlier run left in the state directory.",
+        );
+    }
+    let empty = without_address(report);
+    if !empty.is_empty() {
+        level = Level::Warning;
+        let has = if empty.len() == 1 { "has" } else { "have" };
+        let _ = write!(sentence, " {empty} {has} no address.");
+    }
+    if stopping {
+        level = Level::Warning;
+        sentence.push_str(" Stopping.");
+    }
+    Overall { level, sentence }
+}
+
+/// The names that have no address.
+fn without_address(report: &Report) -> Few<Owner> {
+    let areas = report.cluster.areas.iter().filter(|area| area.addresses.is_empty());
+    let areas = areas.map(|area| Owner::Area(area.area.clone()));
+    let services = report.cluster.services.iter().filter(|service| service.addresses.is_empty());
+    Few::new(NAMED, areas.chain(services.map(|service| Owner::Service(service.service.clone()))))
+}
+
+/// How long ago that was, as people say it.
+pub fn ago(now: SystemTime, then: SystemTime) -> String {
+    human(now.duration_since(then).unwrap_or_default())
+}
+
+/// A duration as people say it: one unit, two where one would be vague.
+pub fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, seconds) => format!("{seconds} s"),
+        (0, 0, minutes, _) => format!("{minutes} min"),
+        (0, hours, 0, _) => format!("{hours} h"),
+        (0, hours, minutes, _) => format!("{hours} h {minutes} min"),
+        (days, 0, ..) => format!("{days} d"),
+        (days, hours, ..) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Served;
+    use crate::zone::fixture;
+    use std::sync::Arc;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn report() -> Report {
+        let served =
+            Served { zone: Arc::new(fixture::zone()), since: at(0), changed: at(50), build: Duration::ZERO, count: 3 };
+        Report { cluster: fixture::cluster().snapshot(), served: Some(served), timeline: Vec::new() }
+    }
+
+    fn circumstances(watches: &[WatchHealth]) -> Circumstances<'_> {
+        Circumstances { zone: "lb.example.test", origin: Some("https://api"), watches, stopping: false, now: at(7500) }
+    }
+
+    fn watch(stale: u64) -> WatchHealth {
+        let (silent, stale) = (Some(Duration::from_secs(3)), Some(Duration::from_secs(stale)));
+        WatchHealth { kind: "nodes", connected: true, silent, stale, restarts: Vec::new() }
+    }
+
+    #[test]
+    fn one_sentence_says_what_matters() {
+        let mut all_well = report();
+        all_well.cluster.areas.retain(|area| !area.addresses.is_empty());
+        all_well.cluster.services.retain(|service| !service.addresses.is_empty());
+        let well = "Serving lb.example.test since 1970-01-01 00:00 UTC (2 h 5 min) from https://api: 104 of 106 nodes in. Last heard of the API server \
+                    3 s ago.";
+        for (report, stale, level, sentence) in [
+            (&all_well, 3, Level::Good, well.to_owned()),
+            (
+                &all_well,
+                300,
+                Level::Warning,
+                format!("{well} Nothing newer is known for 5 min: what was known then is served on."),
+            ),
+            (&report(), 3, Level::Warning, format!("{well} attic, web.apps have no address.")),
+            (
+                &Report::default(),
+                3,
+                Level::Bad,
+                "Not serving lb.example.test yet: the nodes have not been listed from https://api. Until then every query \
+                 gets SERVFAIL; the log says what is in the way."
+                    .to_owned(),
+            ),
+        ] {
+            let watches = [watch(stale)];
+            assert_eq!(overall(report, &circumstances(&watches)), Overall { level, sentence });
+        }
+    }
+
+    #[test]
+    fn durations_are_said_as_people_do() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (119, "1 min"),
+            (3600, "1 h"),
+            (7500, "2 h 5 min"),
+            (86_400, "1 d"),
+            (100_000, "1 d 3 h"),
+        ] {
+            assert_eq!(human(Duration::from_secs(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `/status.json`: the report as JSON, for programs. docs/status.md describes it; `version` is raised when a field changes
+//! its meaning or goes.
+//!
+//! In: the report. Out: JSON. The structs below are the format; nothing of the inner types shows through by accident.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::overall::Overall;
+use super::site::{Sources, WatchHealth};
+use crate::cluster::{Load, Node, Verdict};
+use crate::report::Report;
+use crate::utc;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Status<'a> {
+    version: u32,
+    software: &'static str,
+    time: String,
+    level: &'static str,
+    summary: &'a str,
+    zone: Option<Zone>,
+    listening: &'a [SocketAddr],
+    source: Source<'a>,
+    nodes: Vec<OneNode<'a>>,
+    areas: Vec<OneArea<'a>>,
+    services: Vec<OneService<'a>>,
+    changes: Vec<OneChange>,
+}
+
+#[derive(Serialize)]
+struct Zone {
+    name: String,
+    serial: u32,
+    names: usize,
+    since: String,
+    changed: String,
+    build_seconds: f64,
+    skipped: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Source<'a> {
+    description: Option<&'a str>,
+    loaded: BTreeMap<&'static str, &'static str>,
+    watches: Vec<Watch<'a>>,
+}
+
+#[derive(Serialize)]
+struct Watch<'a> {
+    kind: &'static str,
+    connected: bool,
+    silent_seconds: Option<f64>,
+    stale_seconds: Option<f64>,
+    restarts: BTreeMap<&'a str, u64>,
+}
+
+#[derive(Serialize)]
+struct OneNode<'a> {
+    name: &'a str,
+    r#in: bool,
+    reason: Option<&'static str>,
+    explanation: Option<String>,
+    areas: Vec<&'a str>,
+    addresses: Vec<IpAddr>,
+    faults: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct OneArea<'a> {
+    name: &'a str,
+    listed: usize,
+    eligible: usize,
+    addresses: Vec<IpAddr>,
+}
+
+#[derive(Serialize)]
+struct OneService<'a> {
+    namespace: &'a str,
+    name: &'a str,
+    hosts: &'a [String],
+    draining: bool,
+    addresses: Vec<IpAddr>,
+}
+
+#[derive(Serialize)]
+struct OneChange {
+    time: String,
+    warning: bool,
+    text: String,
+}
+
+/// Writes it.
+pub fn write(
+    sources: &Sources,
+    report: &Report,
+    overall: &Overall,
+    watches: &[WatchHealth],
+    now: SystemTime,
+) -> Vec<u8> {
+    let time = |time: SystemTime| utc::timestamp(utc::since_1970(time));
+    let cluster = &report.cluster;
+    let status = Status {
+        version: VERSION,
+        software: concat!("k8s-node-dns ", env!("CARGO_PKG_VERSION")),
+        time: time(now),
+        level: overall.level.name(),
+        summary: &overall.sentence,
+        zone: report.served.as_ref().map(|served| Zone {
+            name: sources.zone.apex.to_string(),
+            serial: served.zone.serial().into_int(),
+            names: served.zone.len(),
+            since: time(served.since),
+            changed: time(served.changed),
+            build_seconds: served.build.as_secs_f64(),
+            skipped: served.zone.skipped().iter().cloned().collect(),
+        }),
+        listening: &sources.listening,
+        source: Source {
+            description: sources.origin.get().map(|origin| origin.described.as_str()),
+            loaded: [
+                ("nodes", cluster.loads.nodes),
+                ("services", cluster.loads.services),
+                ("endpointslices", cluster.loads.slices),
+            ]
+            .map(|(kind, load)| (kind, load_name(load)))
+            .into(),
+            watches: watches.iter().map(watch).collect(),
+        },
+        nodes: cluster.nodes.iter().map(|node| one_node(node)).collect(),
+        areas: cluster
+            .areas
+            .iter()
+            .map(|area| OneArea {
+                name: area.area.as_str(),
+                listed: area.listed,
+                eligible: area.eligible,
+                addresses: area.addresses.iter().collect(),
+            })
+            .collect(),
+        services: cluster
+            .services
+            .iter()
+            .map(|service| OneService {
+                namespace: &service.service.namespace,
+                name: &service.service.name,
+                hosts: &service.hosts,
+                draining: service.draining,
+                addresses: service.addresses.iter().collect(),
+            })
+            .collect(),
+        changes: report
+            .timeline
+            .iter()
+            .map(|entry| OneChange {
+                time: time(entry.at),
+                warning: entry.story.level() <= log::Level::Warn,
+                text: entry.story.to_string(),
+            })
+            .collect(),
+    };
+    // It holds nothing that JSON cannot say.
+    serde_json::to_vec(&status).unwrap_or_default()
+}
+
+fn one_node(node: &Node) -> OneNode<'_> {
+    let reason = match node.verdict() {
+        Verdict::Eligible => None,
+        Verdict::Out(reason) => Some(reason),
+    };
+    OneNode {
+        name: node.name(),
+        r#in: reason.is_none(),
+        reason: reason.map(|reason| reason.code()),
+        explanation: reason.map(ToString::to_string),
+        areas: node.areas().iter().map(|area| area.as_str()).collect(),
+        addresses: node.addresses().iter().collect(),
+        faults: node.faults().0.map(ToString::to_string).collect(),
+    }
+}
+
+fn watch(health: &WatchHealth) -> Watch<'_> {
+    Watch {
+        kind: health.kind,
+        connected: health.connected,
+        silent_seconds: health.silent.map(|age| age.as_secs_f64()),
+        stale_seconds: health.stale.map(|age| age.as_secs_f64()),
+        restarts: health.restarts.iter().copied().collect(),
+    }
+}
+
+fn load_name(load: Load) -> &'static str {
+    match load {
+        Load::Missing => "missing",
+        Load::Refused => "refused",
+        Load::Restored => "restored",
+        Load::Listed => "listed",
+        Load::Unwatched => "unwatched",
+    }
+}

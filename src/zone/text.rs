@@ -1,0 +1,285 @@
+//! The zone as a zone file (RFC 1035, section 5), with a comment at each name that says which nodes stand behind it and
+//! which are left out and why.
+//!
+//! In: the zone, and the snapshot of the cluster that it was built from. Out: text that BIND, Knot and NSD load. A pure
+//! function: `/zone` of the status page shows it. Records are read from the zone itself, so that what is shown is what
+//! is answered; the reasons are the cluster's own.
+//!
+//! Two things a zone file cannot say: a name that exists without any record (an area whose nodes are all down) is a
+//! comment here, and the first record does not move.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use domain::base::Name;
+
+use super::build::owner;
+use super::wire::{A, AAAA, RRset};
+use super::{Lookup, Zone, ZoneConfig};
+use crate::cluster::{Addresses, Area, Few, Node, Owner, Plain, ServiceName, Snapshot};
+
+/// How many addresses of a node are said to be its own: the records have all.
+const FEW: usize = 8;
+
+/// Shows a zone as a zone file.
+#[derive(Debug)]
+pub struct ZoneFile<'a> {
+    /// What it is made of besides the cluster.
+    pub config: &'a ZoneConfig,
+    /// The zone.
+    pub zone: &'a Zone,
+    /// The cluster that it was built from.
+    pub cluster: &'a Snapshot,
+}
+
+/// Why a node is in a name or not: one line for each, as every place shows it.
+#[derive(Debug)]
+pub struct Standing<'a> {
+    /// The node's name.
+    pub name: &'a str,
+    /// The node; `None` for one that hosts a Service and is not known.
+    pub node: Option<&'a Node>,
+}
+
+impl Standing<'_> {
+    /// Whether it brings its addresses to its names.
+    pub fn is_in(&self) -> bool {
+        self.node.is_some_and(|node| node.verdict().is_eligible())
+    }
+}
+
+/// The reason, or the addresses.
+impl fmt::Display for Standing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(node) = self.node else { return f.write_str("no such node is known") };
+        if !self.is_in() {
+            return node.verdict().fmt(f);
+        }
+        if node.addresses().is_empty() {
+            return f.write_str("no address in its annotation");
+        }
+        Few::new(FEW, node.addresses().iter()).fmt(f)
+    }
+}
+
+/// How many A and AAAA records the zone has. Counted from the cluster, since a scrape should not look 15 000 names up.
+pub fn addresses(cluster: &Snapshot, config: &ZoneConfig) -> usize {
+    let in_zone = config.servers.iter().filter(|server| config.contains(server.name.as_slice()));
+    let servers: usize = in_zone.map(|server| server.glue.len()).sum();
+    let count = |labels: &[&str], addresses: &Addresses| -> usize {
+        let of_family = |family: Option<&str>| match family {
+            None => addresses.v4.len() + addresses.v6.len(),
+            Some("v4") => addresses.v4.len(),
+            Some(_) => addresses.v6.len(),
+        };
+        let exists = |family: &Option<&str>| {
+            owner(family.iter().chain(labels).copied(), config.apex.as_slice())
+                .is_some_and(|owner| !is_server(&owner, config))
+        };
+        families(labels).filter(exists).map(of_family).sum()
+    };
+    let areas = cluster.areas.iter().map(|area| count(&[area.area.as_str()], &area.addresses));
+    let services = cluster.services.iter().map(|standing| {
+        let ServiceName { namespace, name } = &standing.service;
+        count(&[name, namespace], &standing.addresses)
+    });
+    servers + areas.sum::<usize>() + services.sum::<usize>()
+}
+
+/// The family prefixes under which a name exists; `None` is the name itself. `v4.apps` is the A records of an area `apps`,
+/// not a Service `v4`: that has only `v4.v4.apps` and `v6.v4.apps`.
+fn families<'a>(labels: &[&str]) -> impl Iterator<Item = Option<&'a str>> {
+    let plain = !matches!(labels, ["v4" | "v6", _]);
+    [None, Some("v4"), Some("v6")].into_iter().skip(usize::from(!plain))
+}
+
+/// Whether a name server has this name; then it is not an area's or a Service's.
+fn is_server(name: &[u8], config: &ZoneConfig) -> bool {
+    config.servers.iter().any(|server| server.name.as_slice() == name)
+}
+
+/// A and AAAA of a name that exists.
+fn records<'z>(zone: &'z Zone, name: &[u8]) -> Option<(RRset<'z, A>, RRset<'z, AAAA>)> {
+    match zone.lookup(name) {
+        Lookup::Found(found) | Lookup::Apex(found) => Some((found.a(), found.aaaa())),
+        Lookup::Missing | Lookup::Unknown | Lookup::Outside => None,
+    }
+}
+
+/// Everything of the cluster that has a name, areas first.
+fn owners(cluster: &Snapshot) -> impl Iterator<Item = Owner> {
+    let areas = cluster.areas.iter().map(|standing| Owner::Area(standing.area.clone()));
+    areas.chain(cluster.services.iter().map(|standing| Owner::Service(standing.service.clone())))
+}
+
+/// A name of an area or a Service.
+struct OwnedName {
+    /// Relative to the zone.
+    text: String,
+    /// In wire format; `None` if DNS has no such name.
+    owner: Option<Vec<u8>>,
+    /// A name server has it.
+    is_server: bool,
+}
+
+/// The name itself, and its `v4` and `v6` names.
+fn names_of(owned: &Owner, config: &ZoneConfig) -> Vec<OwnedName> {
+    let labels = match owned {
+        Owner::Area(area) => vec![area.as_str()],
+        Owner::Service(service) => vec![service.name.as_str(), &service.namespace],
+    };
+    let name = |family: Option<&str>| {
+        let text = family.iter().chain(&labels).copied();
+        let owner = owner(text.clone(), config.apex.as_slice());
+        let is_server = owner.as_deref().is_some_and(|owner| is_server(owner, config));
+        OwnedName { text: text.collect::<Vec<_>>().join("."), owner, is_server }
+    };
+    families(&labels).map(name).collect()
+}
+
+impl fmt::Display for ZoneFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { config, zone, cluster } = self;
+        let apex = config.apex.fmt_with_dot();
+        let soa = &config.soa;
+        writeln!(f, "; zone {apex} of {} nodes, written by k8s-node-dns {}", cluster.nodes.len(), version())?;
+        writeln!(f, "$ORIGIN {apex}\n$TTL {}", config.ttl.as_secs())?;
+        if let Some(primary) = config.servers.first() {
+            let [refresh, retry, expire, ttl, negative] =
+                [soa.refresh, soa.retry, soa.expire, soa.ttl, soa.negative_ttl].map(|ttl| ttl.as_secs());
+            let (primary, mailbox, serial) = (primary.name.fmt_with_dot(), soa.mailbox.fmt_with_dot(), zone.serial());
+            writeln!(
+                f,
+                "@ {ttl} IN SOA {primary} {mailbox} {} {refresh} {retry} {expire} {negative}",
+                serial.into_int()
+            )?;
+        }
+        for server in &config.servers {
+            writeln!(f, "@ IN NS {}", server.name.fmt_with_dot())?;
+        }
+        for server in config.servers.iter().filter(|server| config.contains(server.name.as_slice())) {
+            writeln!(f, "\n; name server, with the addresses of --soa-ns")?;
+            self.records(f, server.name.as_slice())?;
+        }
+        let members = cluster.members();
+        for owner in owners(cluster) {
+            self.owner(f, &owner, &members)?;
+        }
+        Ok(())
+    }
+}
+
+impl ZoneFile<'_> {
+    /// An area or a Service: who stands behind it, then its records.
+    fn owner(&self, f: &mut fmt::Formatter<'_>, owner: &Owner, members: &BTreeMap<&Area, Vec<&Node>>) -> fmt::Result {
+        let standings: Vec<Standing<'_>> = match owner {
+            Owner::Area(area) => {
+                let members = members.get(area).map_or(&[][..], Vec::as_slice);
+                members.iter().map(|node| Standing { name: node.name(), node: Some(node) }).collect()
+            }
+            Owner::Service(service) => {
+                let hosts = self.cluster.service(service).map_or(&[][..], |standing| &standing.hosts);
+                hosts.iter().map(|name| Standing { name, node: self.cluster.node(name) }).collect()
+            }
+        };
+        let eligible = standings.iter().filter(|standing| standing.is_in()).count();
+        let (kind, verb) = match owner {
+            Owner::Area(_) => ("area", "list it"),
+            Owner::Service(_) => ("Service", "host it"),
+        };
+        writeln!(f, "\n; {kind} {owner}: {eligible} in of {} nodes that {verb}", standings.len())?;
+        for standing in &standings {
+            let side = if standing.is_in() { "in " } else { "out" };
+            writeln!(f, ";   {side} {}: {standing}", Plain(standing.name))?;
+            if let Some((faults, _)) = standing.node.map(Node::faults) {
+                for fault in faults {
+                    writeln!(f, ";       {fault}")?;
+                }
+            }
+        }
+        for name in names_of(owner, self.config) {
+            match &name.owner {
+                None => writeln!(f, "; {} is left out: DNS has no such name", Plain(&name.text))?,
+                Some(_) if name.is_server => writeln!(f, "; {} is a name server's: see above", Plain(&name.text))?,
+                Some(owner) => self.records(f, owner)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The records of a name.
+    fn records(&self, f: &mut fmt::Formatter<'_>, owner: &[u8]) -> fmt::Result {
+        let Ok(name) = Name::from_octets(owner) else { return Ok(()) };
+        let name = name.fmt_with_dot();
+        let Some((a, aaaa)) = records(self.zone, owner) else { return Ok(()) };
+        if a.is_empty() && aaaa.is_empty() {
+            return writeln!(f, "; {name} exists without records");
+        }
+        for address in a.0.iter().filter_map(|record| record.last_chunk::<4>()) {
+            writeln!(f, "{name} IN A {}", Ipv4Addr::from(*address))?;
+        }
+        for address in aaaa.0.iter().filter_map(|record| record.last_chunk::<16>()) {
+            writeln!(f, "{name} IN AAAA {}", Ipv6Addr::from(*address))?;
+        }
+        Ok(())
+    }
+}
+
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    fn text() -> String {
+        let (config, zone, cluster) = (fixture::config(), fixture::zone(), fixture::cluster().snapshot());
+        ZoneFile { config: &config, zone: &zone, cluster: &cluster }.to_string()
+    }
+
+    #[test]
+    fn each_name_has_its_records_and_who_stands_behind_it() {
+        let text = text();
+        for expect in [
+            "$ORIGIN lb.example.test.\n$TTL 30\n@ 60 IN SOA ns1.lb.example.test. admin.example.test. 2026112301 3600 900 \
+             604800 20\n@ IN NS ns1.lb.example.test.\n@ IN NS ns.example.net.\n\n\
+             ; name server, with the addresses of --soa-ns\n\
+             ns1.lb.example.test. IN A 192.0.2.53\nns1.lb.example.test. IN AAAA 2001:db8::53\n",
+            "\n; area home: 2 in of 3 nodes that list it\n;   in  pi-1: 192.0.2.1, 2001:db8::1\n;   in  pi-2: 192.0.2.2\n\
+             ;   out pi-3: NotReady\n\
+             home.lb.example.test. IN A 192.0.2.1\nhome.lb.example.test. IN A 192.0.2.2\n\
+             home.lb.example.test. IN AAAA 2001:db8::1\nv4.home.lb.example.test. IN A 192.0.2.1\n\
+             v4.home.lb.example.test. IN A 192.0.2.2\nv6.home.lb.example.test. IN AAAA 2001:db8::1\n",
+            "; area attic: 0 in of 1 nodes that list it\n;   out nas: NotReady\n\
+             ; attic.lb.example.test. exists without records\n",
+            "; ns1 is a name server's: see above\nv4.ns1.lb.example.test. IN A 203.0.113.1\n",
+            "; Service git.apps: 1 in of 1 nodes that host it\n;   in  pi-1: 192.0.2.1, 2001:db8::1\n\
+             git.apps.lb.example.test. IN A 192.0.2.1\n",
+            "; Service v4.apps: 1 in of 1 nodes that host it\n;   in  vps: 198.51.100.1\n\
+             v4.v4.apps.lb.example.test. IN A 198.51.100.1\n",
+        ] {
+            assert!(text.contains(expect), "{expect}\nis not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_counted_is_what_is_written() {
+        let (config, cluster) = (fixture::config(), fixture::cluster().snapshot());
+        let written = text().lines().filter(|line| line.contains(" IN A ") || line.contains(" IN AAAA ")).count();
+        assert_eq!(addresses(&cluster, &config), written);
+    }
+
+    #[test]
+    fn nobody_writes_a_record_with_the_name_of_a_node() {
+        let mut cluster = fixture::cluster();
+        let hostile = fixture::node("x\nevil.lb.example.test. IN A 192.0.2.66", "home, a\nb", "192.0.2.7");
+        let _ = cluster.apply(crate::kube::WatchEvent::Nodes(crate::kube::Change::Applied(hostile)));
+        let (config, zone) = (fixture::config(), Zone::build(&fixture::config(), &cluster));
+        let text = ZoneFile { config: &config, zone: &zone, cluster: &cluster.snapshot() }.to_string();
+        assert!(text.contains(";   in  x\\nevil.lb.example.test. IN A 192.0.2.66: 192.0.2.7\n"), "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("evil")), "{text}");
+    }
+}
