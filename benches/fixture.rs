@@ -90,8 +90,9 @@ impl Responder {
             now: 1_800_000_000,
             rotation: self.rotation,
             config: &self.config,
+            hint: None,
         };
-        let length = answer(query, Some(&self.zone), &context, &mut self.reply);
+        let length = answer(query, Some(&self.zone), &context, &mut self.reply).len();
         self.reply.get(..length).unwrap_or_default()
     }
 }

@@ -53,7 +53,8 @@ fn rate_limit(bencher: Bencher<'_, '_>, networks: u32) {
         });
         batch.fetch(clients.into_iter());
         for client in clients {
-            let context = Context { transport: Transport::Udp, client, now: 0, rotation: 0, config: &config };
+            let context =
+                Context { transport: Transport::Udp, client, now: 0, rotation: 0, config: &config, hint: None };
             batch.pass(&query, &context, &mut reply, len);
         }
         batch.end()

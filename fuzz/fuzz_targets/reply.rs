@@ -60,10 +60,11 @@ fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport) -> Vec<u8> {
         now: 1_800_000_000,
         rotation: query.len() as u32,
         config: &CONFIG,
+        hint: None,
     };
     // No more room than is promised to be enough.
     let mut buffer = vec![0xFF; if transport == Transport::Udp { MAX_UDP } else { usize::from(u16::MAX) }];
-    let length = answer(query, zone, &context, &mut buffer);
+    let length = answer(query, zone, &context, &mut buffer).len();
     buffer.truncate(length);
     buffer
 }

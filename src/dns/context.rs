@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
+use crate::zone::names::Name;
+
 /// What the operator says about answering.
 #[derive(Clone, Default)]
 pub struct AnswerConfig {
@@ -49,6 +51,8 @@ pub struct Context<'a> {
     pub rotation: u32,
     /// What the operator says.
     pub config: &'a AnswerConfig,
+    /// The name of the same zone that is probably asked for, from [`Zone::look_ahead`](crate::zone::Zone::look_ahead).
+    pub hint: Option<&'a Name>,
 }
 
 /// An address as a dual-stack socket shows it: IPv4 as IPv4-mapped.

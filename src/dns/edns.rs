@@ -110,6 +110,7 @@ pub struct OptReply<'a> {
 
 impl<'a> OptReply<'a> {
     /// What to say to a query with EDNS: only what it asked for.
+    #[inline(never)]
     pub fn new(query: &Edns<'a>, context: &Context<'a>) -> Self {
         let cookie = query.client_cookie.zip(context.config.cookie_secrets.first());
         Self {
@@ -139,6 +140,7 @@ impl<'a> OptReply<'a> {
     }
 
     /// Appends the record, with the reply's RCODE and the extended error (RFC 8914) if there is one.
+    #[inline(never)]
     pub fn write(&self, reply: &mut Reply<'_>, rcode: OptRcode, error: Option<ExtendedErrorCode>) {
         let [type_high, type_low] = Rtype::OPT.to_int().to_be_bytes();
         let [size_high, size_low] = (MAX_UDP as u16).to_be_bytes();

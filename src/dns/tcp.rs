@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use self::connection::{Connection, Next, Scratch};
+use super::answer::Answered;
 use super::clock;
 use super::context::{AnswerConfig, Context, Transport, mapped};
 use super::counters::TcpCounters;
@@ -93,7 +94,7 @@ struct Client {
 
 impl<F> Server<F>
 where
-    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize,
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> Answered,
 {
     /// Prepares to serve `listeners`, which must not block. `answer` takes query, zone, context and room for the reply,
     /// and returns the length of the reply.
@@ -186,8 +187,10 @@ where
         let next = client.connection.advance(&mut self.scratch, now, &mut |query: &[u8], reply: &mut [u8]| {
             self.rotation = self.rotation.wrapping_add(1);
             let (client, rotation) = (mapped(address), self.rotation);
-            let context = Context { transport, client, now: seconds, rotation, config: &self.config };
-            let len = (self.answer)(query, zone, &context, reply);
+            let context = Context { transport, client, now: seconds, rotation, config: &self.config, hint: None };
+            let answered = (self.answer)(query, zone, &context, reply);
+            self.counters.queries.answered(&context, answered);
+            let len = answered.len();
             received += 1;
             replied += usize::from(len > 0);
             len

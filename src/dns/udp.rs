@@ -12,6 +12,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use super::answer::Answered;
 use super::clock;
 use super::context::{AnswerConfig, Context, Transport};
 use super::counters::UdpCounters;
@@ -20,6 +21,7 @@ use super::message::question;
 use super::mmsg::{Batch, Wait};
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
+use crate::zone::names::Ahead;
 use crate::zone::{Published, Reader, Zone};
 
 /// How often a worker looks whether it should stop.
@@ -42,13 +44,13 @@ pub struct Worker<F> {
     pub limits: Option<Arc<RateLimits>>,
     /// Its own counters.
     pub counters: Arc<UdpCounters>,
-    /// (query, zone, context, reply) to the length of the reply.
+    /// (query, zone, context, reply) to what there is to count of the reply.
     pub answer: F,
 }
 
 impl<F> Worker<F>
 where
-    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize,
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> Answered,
 {
     /// Answers queries until it is told to stop.
     pub fn run(self, stop: &Stop) {
@@ -96,7 +98,7 @@ struct Exchange<F> {
 
 impl<F> Exchange<F>
 where
-    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize,
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> Answered,
 {
     fn serve_one(&mut self, socket: &UdpSocket, stop: &Stop) {
         while !self.should_stop(stop) {
@@ -169,14 +171,18 @@ where
         let now = clock::seconds(clock::since_1970());
         self.now = now;
         let mut limits = self.limits.as_deref().map(|limits| limits.batch(clock::monotonic()));
-        if let (Some(zone), 2..) = (zone, received) {
-            let questions = self.batch.datagrams().filter_map(|datagram| question(datagram.query, HEADER));
-            zone.fetch(questions.map(|question| question.name()));
-        }
+        let ahead = match (zone, received) {
+            (Some(zone), 2..) => {
+                let questions = self.batch.datagrams().map(|datagram| question(datagram.query, HEADER));
+                zone.look_ahead(questions.map(|question| question.map(|question| question.name())))
+            }
+            _ => Ahead::default(),
+        };
         if let (Some(limits), 2..) = (&mut limits, received) {
             limits.fetch(self.batch.datagrams().map(|datagram| datagram.client()));
         }
         let mut oversized = 0;
+        let mut index = 0..;
         self.batch.answer(|datagram, reply| {
             let query = match datagram.truncated {
                 false => datagram.query,
@@ -192,8 +198,11 @@ where
                 now,
                 rotation: self.rotation,
                 config: &self.config,
+                hint: index.next().and_then(|index| ahead.get(index)),
             };
-            let len = (self.answer)(query, zone, &context, reply);
+            let answered = (self.answer)(query, zone, &context, reply);
+            self.counters.queries.answered(&context, answered);
+            let len = answered.len();
             match &mut limits {
                 None => len,
                 Some(limits) => limits.pass(query, &context, reply, len),

@@ -86,9 +86,10 @@ impl Question {
             now: 0,
             rotation: 0,
             config,
+            hint: None,
         };
         let mut reply = vec![0; usize::from(u16::MAX)];
-        let length = answer(&query, zone, &context, &mut reply);
+        let length = answer(&query, zone, &context, &mut reply).len();
         reply.truncate(length);
         read(&reply)
     }

@@ -51,7 +51,7 @@ impl<'a> Reason<'a> {
             ["v6", service, namespace] => Self::service(cluster, service, namespace, "IPv6 alone: "),
             _ => None,
         }
-        .unwrap_or_else(|| match served.zone.lookup(&wire) {
+        .unwrap_or_else(|| match served.zone.lookup(&wire, None) {
             Lookup::Found(_) | Lookup::Apex(_) => Self::plain("It exists only because of the names below it."),
             Lookup::Unknown => Self::plain(
                 "It could be the name of a Service, and Services or EndpointSlices are not known yet: SERVFAIL, since a wrong \

@@ -18,10 +18,13 @@ const BLOCK: usize = 16;
 #[inline]
 pub fn hash(name: &[u8]) -> u64 {
     let mut hasher = FixedState::default().build_hasher();
+    // One bit tells the cases of a letter apart. Without it other octets are taken for one another as well, which does a
+    // hash no harm.
+    const CASE: u128 = u128::MAX / 0xFF * 0x20;
     for block in name.as_chunks::<BLOCK>().0 {
-        hasher.write_u128(fold(u128::from_le_bytes(*block)));
+        hasher.write_u128(u128::from_le_bytes(*block) | CASE);
     }
-    hasher.write_u128(fold(last_block(name)));
+    hasher.write_u128(last_block(name) | CASE);
     hasher.finish()
 }
 

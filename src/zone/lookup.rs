@@ -2,7 +2,7 @@
 
 use super::build::Zone;
 use super::fold;
-use super::names::Name;
+use super::names::{Ahead, Name};
 
 /// What the zone knows of a name.
 #[derive(Debug)]
@@ -20,20 +20,19 @@ pub enum Lookup<'z> {
 }
 
 impl Zone {
-    /// Looks up a name in wire format, in any case.
+    /// Looks up a name in wire format, in any case. A `hint` that is right saves the way through the table.
     #[inline]
-    pub fn lookup(&self, name: &[u8]) -> Lookup<'_> {
-        match self.names.get(name) {
+    pub fn lookup<'z>(&'z self, name: &[u8], hint: Option<&'z Name>) -> Lookup<'z> {
+        match hint.filter(|hint| hint.is(name)).or_else(|| self.names.get(name)) {
             Some(found) if name.len() == self.apex().len() => Lookup::Apex(found),
             Some(found) => Lookup::Found(found),
             None => self.lookup_missing(name),
         }
     }
 
-    /// Brings what answers need of these names into the processor's cache, so that a batch of lookups waits for memory as
-    /// long as one.
-    pub fn fetch<'n>(&self, names: impl Iterator<Item = &'n [u8]>) {
-        self.names.fetch(names);
+    /// Where these names probably are, for a batch of lookups, which then waits for memory as long as one.
+    pub fn look_ahead<'n>(&self, names: impl Iterator<Item = Option<&'n [u8]>>) -> Ahead<'_> {
+        self.names.look_ahead(names)
     }
 
     /// What a name is that isn't in the table.

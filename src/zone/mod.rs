@@ -6,7 +6,7 @@ mod build;
 pub(crate) mod fixture;
 mod fold;
 mod lookup;
-mod names;
+pub mod names;
 pub mod published;
 pub mod serial;
 pub mod text;

@@ -96,6 +96,12 @@ impl Name {
         if self.few { &self.records } else { self.many.get(usize::from(self.owner_len)..).unwrap_or_default() }
     }
 
+    /// Whether this is that name, in wire format and any case.
+    #[inline]
+    pub fn is(&self, name: &[u8]) -> bool {
+        fold::is(name, self.owner())
+    }
+
     /// Its A records.
     #[inline]
     pub fn a(&self) -> RRset<'_, { wire::A }> {
@@ -117,8 +123,26 @@ impl Name {
     }
 }
 
-/// How many names [`Names::fetch`] fetches at once: as many as a batch of packets.
+/// How many names [`Names::look_ahead`] looks for at once: as many as a batch of packets.
 const AHEAD: usize = 64;
+
+/// Where names probably are, in the order in which they were asked for.
+#[derive(Debug)]
+pub struct Ahead<'z>([Option<&'z Name>; AHEAD]);
+
+impl Default for Ahead<'_> {
+    fn default() -> Self {
+        Self([None; AHEAD])
+    }
+}
+
+impl<'z> Ahead<'z> {
+    /// The name that was asked for there, as far as is known.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&'z Name> {
+        self.0.get(index).copied().flatten()
+    }
+}
 
 /// All names of a zone.
 #[derive(Clone, Debug)]
@@ -140,7 +164,7 @@ impl Names {
     }
 
     /// The number of names, empty non-terminals included.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
@@ -158,19 +182,19 @@ impl Names {
     /// Looks a name up, which is in wire format and any case.
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<&Name> {
-        self.table.find(fold::hash(name), |known| fold::is(name, known.owner())).map(|known| &**known)
+        self.table.find(fold::hash(name), |known| known.is(name)).map(|known| &**known)
     }
 
-    /// Brings what answers need of these names, up to [`AHEAD`] of them, into the processor's cache.
+    /// Where names probably are, up to [`AHEAD`] of them, and what answers need of those in the processor's cache.
     ///
     /// A query waits for memory three times in a row: for the table, for the place in it, for the name. Many queries wait
     /// no longer than one, if each step is done for all of them before the next.
-    pub fn fetch<'n>(&self, names: impl Iterator<Item = &'n [u8]>) {
+    pub fn look_ahead<'n>(&self, names: impl Iterator<Item = Option<&'n [u8]>>) -> Ahead<'_> {
         let mut known: [Option<&Name>; AHEAD] = [None; AHEAD];
         let mut count = 0;
         for (place, name) in known.iter_mut().zip(names) {
             // The first name of the same short tag: nearly always the one.
-            *place = self.table.iter_hash(fold::hash(name)).next().map(|name| &**name);
+            *place = name.and_then(|name| self.table.iter_hash(fold::hash(name)).next()).map(|name| &**name);
             count += 1;
         }
         let octets = known.iter().take(count).flatten().map(|name| {
@@ -178,6 +202,7 @@ impl Names {
             name.owner_len | first | last
         });
         black_box(octets.fold(0, |all, octet| all | octet));
+        Ahead(known)
     }
 
     /// Gives a name these addresses and makes it exist, with all names between it and the apex.
@@ -316,6 +341,21 @@ mod tests {
         names.remove(&below("web.apps"));
         assert_eq!(all(&names), [APEX.to_vec()]);
         assert_eq!(names.digest(), empty);
+    }
+
+    #[test]
+    fn looking_ahead_finds_the_names_in_their_order() {
+        let mut names = Names::new(APEX, Ttl::from_secs(30));
+        let owners: Vec<_> = (0..2 * AHEAD).map(|number| below(&format!("area-{number}"))).collect();
+        owners.iter().for_each(|owner| names.insert(owner, &some()));
+        let upper = owners[0].to_ascii_uppercase();
+        let asked = [None, Some(&*upper), Some(&*owners[1]), None, Some(APEX)];
+        let ahead = names.look_ahead(asked.into_iter());
+        let found: Vec<_> = (0..6).map(|index| ahead.get(index).map(Name::owner)).collect();
+        assert_eq!(found, [None, Some(&*owners[0]), Some(&*owners[1]), None, Some(APEX), None]);
+        let ahead = names.look_ahead(owners.iter().map(|owner| Some(&**owner)));
+        let found = (0..owners.len()).filter(|index| ahead.get(*index).is_some_and(|name| name.is(&owners[*index])));
+        assert!(found.count() > AHEAD / 2, "a tag may be another name's as well, but seldom");
     }
 
     #[test]

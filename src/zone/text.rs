@@ -101,7 +101,7 @@ fn is_server(name: &[u8], config: &ZoneConfig) -> bool {
 
 /// A and AAAA of a name that exists.
 fn records<'z>(zone: &'z Zone, name: &[u8]) -> Option<(RRset<'z, A>, RRset<'z, AAAA>)> {
-    match zone.lookup(name) {
+    match zone.lookup(name, None) {
         Lookup::Found(found) | Lookup::Apex(found) => Some((found.a(), found.aaaa())),
         Lookup::Missing | Lookup::Unknown | Lookup::Outside => None,
     }

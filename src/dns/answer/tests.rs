@@ -18,6 +18,7 @@ use domain::rdata::AllRecordData;
 
 use super::answer;
 use crate::dns::context::{AnswerConfig, Context, Transport};
+use crate::dns::message::question;
 use crate::zone::{Zone, fixture};
 
 /// A query as a client would write it.
@@ -116,11 +117,24 @@ impl Ask {
 
 fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport, rotation: u32, config: &AnswerConfig) -> Vec<u8> {
     let client = Ipv4Addr::new(198, 51, 100, 100).to_ipv6_mapped();
-    let context = Context { transport, client, now: 1_559_731_985, rotation, config };
-    let mut buffer = vec![0xAA; 65_535];
-    let length = answer(query, zone, &context, &mut buffer);
-    buffer.truncate(length);
-    buffer
+    let context = Context { transport, client, now: 1_559_731_985, rotation, config, hint: None };
+    let reply_to = |context: &Context<'_>| {
+        let mut buffer = vec![0xAA; 65_535];
+        let length = answer(query, zone, context, &mut buffer).len();
+        buffer.truncate(length);
+        buffer
+    };
+    let reply = reply_to(&context);
+    // Hints change nothing, right or wrong.
+    if let Some(zone) = zone {
+        let asked = question(query, 12).map(|question| question.name());
+        let ahead =
+            zone.look_ahead([asked, Some(b"\x04home\x02lb\x07example\x04test\0"), Some(zone.apex())].into_iter());
+        for hint in (0..3).map(|index| ahead.get(index)) {
+            assert_eq!(reply_to(&Context { hint, ..context }), reply, "{hint:?}");
+        }
+    }
+    reply
 }
 
 /// Checks the whole reply of the fixture's zone: header and records as [`text`] writes them.

@@ -3,11 +3,13 @@
 //! In: one call a reply, from the one thread that owns the set. Out: numbers for the metrics. Everything is counted by
 //! small lists that are fixed here: a client that asks for each of 65 536 types fills one place, "other".
 
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 use domain::base::iana::{OptRcode, Rtype};
 
 use super::Counter;
+use crate::dns::answer::Answered;
+use crate::dns::context::Context;
 
 /// A list of labels, each with its place.
 macro_rules! labels {
@@ -111,10 +113,10 @@ impl Default for QueryCounts {
 }
 
 impl Family {
-    /// The family of a client's address.
+    /// The family of a client's address, which is IPv4-mapped if it is IPv4.
     #[inline]
-    pub fn of(client: IpAddr) -> Self {
-        if client.is_ipv6() { Self::V6 } else { Self::V4 }
+    pub fn of(client: Ipv6Addr) -> Self {
+        if client.to_ipv4_mapped().is_none() { Self::V6 } else { Self::V4 }
     }
 }
 
@@ -153,13 +155,31 @@ impl Outcome {
 }
 
 impl QueryCounts {
+    /// A query was answered so, or got no reply.
+    #[inline]
+    pub fn answered(&self, context: &Context<'_>, answered: Answered) {
+        if answered.is_empty() {
+            return;
+        }
+        let Answered { octets, rtype, rcode, answers, truncated } = answered;
+        let (rtype, outcome) = (QueryType::of(rtype), Outcome::of(rcode, answers));
+        self.count(Family::of(context.client), rtype, outcome, usize::from(octets));
+        if truncated {
+            self.truncated.add(1);
+        }
+    }
+
     /// A query was answered with a reply of `octets`.
     #[inline]
     pub fn count(&self, family: Family, rtype: QueryType, outcome: Outcome, octets: usize) {
         if let Some(counter) = self.queries.get(place(family, rtype, outcome)) {
             counter.add(1);
         }
-        let bucket = SIZES.iter().filter(|edge| octets > usize::from(**edge)).count();
+        // The first edges are powers of two from 64 on.
+        let bucket = match octets {
+            0..=512 => (usize::BITS - octets.saturating_sub(1).leading_zeros()).saturating_sub(6) as usize,
+            _ => SIZES.iter().filter(|edge| octets > usize::from(**edge)).count(),
+        };
         if let Some(counter) = self.sizes.get(bucket) {
             counter.add(1);
         }
@@ -193,6 +213,8 @@ fn place(family: Family, rtype: QueryType, outcome: Outcome) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -241,6 +263,6 @@ mod tests {
         assert_eq!(Outcome::of(OptRcode::NOERROR, true), Outcome::NoError);
         assert_eq!(Outcome::of(OptRcode::NOERROR, false), Outcome::NoData);
         assert_eq!(Outcome::of(OptRcode::BADVERS, false), Outcome::BadVers);
-        assert_eq!(Family::of([192, 0, 2, 1].into()), Family::V4);
+        assert_eq!(Family::of(Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped()), Family::V4);
     }
 }

@@ -41,12 +41,12 @@ fn config() -> AnswerConfig {
 }
 
 fn context(client: IpAddr, now: u32, config: &AnswerConfig) -> Context<'_> {
-    Context { transport: Transport::Udp, client: mapped(client), now, rotation: 7, config }
+    Context { transport: Transport::Udp, client: mapped(client), now, rotation: 7, config, hint: None }
 }
 
 fn reply(query: &[u8], client: IpAddr, now: u32, config: &AnswerConfig) -> Vec<u8> {
     let mut reply = vec![0; MAX_UDP];
-    let len = answer(query, Some(&fixture::zone()), &context(client, now, config), &mut reply);
+    let len = answer(query, Some(&fixture::zone()), &context(client, now, config), &mut reply).len();
     reply.truncate(len);
     reply
 }

@@ -29,7 +29,7 @@ impl Drop for Running {
     }
 }
 
-fn start<F>(limits: Limits, answer: F) -> Running
+fn start<F>(limits: Limits, mut answer: F) -> Running
 where
     F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> usize + Send + 'static,
 {
@@ -41,8 +41,11 @@ where
     let listeners = Listeners::bind(&config).unwrap();
     let address = listeners.local_addrs()[0];
     let counters = Arc::<TcpCounters>::default();
+    let counted = move |query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]| {
+        Answered::octets(answer(query, zone, context, reply))
+    };
     let server =
-        Server::new(listeners.tcp, Arc::default(), Arc::default(), Arc::clone(&counters), limits, answer).unwrap();
+        Server::new(listeners.tcp, Arc::default(), Arc::default(), Arc::clone(&counters), limits, counted).unwrap();
     let mut threads = Threads::default();
     let stop = threads.stop();
     threads.spawn("tcp", move || server.run(&stop)).unwrap();

@@ -59,7 +59,12 @@ where
             config: Arc::default(),
             limits: limits.clone(),
             counters,
-            answer: answer.clone(),
+            answer: {
+                let mut answer = answer.clone();
+                move |query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]| {
+                    Answered::octets(answer(query, zone, context, reply))
+                }
+            },
         };
         let stop = threads.stop();
         threads.spawn("udp", move || worker.run(&stop)).unwrap();

@@ -64,7 +64,7 @@ fn publish(events: impl IntoIterator<Item = WatchEvent>) -> (u64, Arc<Zone>, Arc
 /// Where a name is in memory, and how many A records it has.
 fn found(zone: &Zone, below: &str) -> (usize, usize) {
     let owner = name(&format!("{below}.lb.example.test"));
-    match zone.lookup(owner.as_slice()) {
+    match zone.lookup(owner.as_slice(), None) {
         Lookup::Found(found) => (std::ptr::from_ref(found).addr(), found.a().count()),
         other => panic!("{below} is {other:?}"),
     }
