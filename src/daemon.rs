@@ -19,7 +19,7 @@ use crate::dns::limits::{RateLimitConfig, RateLimits};
 use crate::dns::listen::{BindError, Listeners};
 use crate::dns::{descriptors, tcp, udp};
 use crate::http::site::Site;
-use crate::http::{self, Origin, Sources};
+use crate::http::{self, Origin, Sources, WatchHealth};
 use crate::kube;
 use crate::publisher::Publisher;
 use crate::signals::{Signal, Signals};
@@ -96,8 +96,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let services_watched = keys.service.is_some();
     let source = kube::spawn(config.source, keys.clone(), events_in, &mut threads).map_err(Error::Source)?;
     log::info!("the cluster is {}", source.describe());
-    // The place of the watches' health: the source knows it, and what is shown is made of it here.
-    let _ = origin.set(Origin { described: source.describe().to_owned(), watches: Box::new(Vec::new) });
+    let _ = origin.set(Origin { described: source.describe().to_owned(), watches: watches(&source) });
     let zone = config.zone.apex.to_string();
     let mut publisher = Publisher::new(config.zone, Cluster::new(services_watched), published);
     if let Some(state) = &config.state {
@@ -201,6 +200,22 @@ fn serve_http(threads: &mut Threads, listener: TcpListener, sources: Sources) ->
     threads.spawn("http", move || server.run(&stop)).map_err(system("the HTTP server's thread"))?;
     log::info!("status page, metrics and probes: http://{address}/");
     Ok(())
+}
+
+/// How the watches are, as it is shown: what they do from `kube::health`, how old what is known is from its staleness.
+fn watches(source: &kube::Handle) -> Box<dyn Fn() -> Vec<WatchHealth> + Send + Sync> {
+    let (health, staleness) = (source.health(), source.staleness());
+    Box::new(move || {
+        let now = Instant::now();
+        let looks = health.look(now).map(|look| WatchHealth {
+            kind: look.kind.resource(),
+            connected: look.open,
+            silent: look.silent,
+            stale: staleness.age(look.kind.resource(), now),
+            restarts: look.restarts.map(|(reason, count)| (reason.label(), count)).to_vec(),
+        });
+        looks.collect()
+    })
 }
 
 fn system(what: &'static str) -> impl FnOnce(io::Error) -> Error {

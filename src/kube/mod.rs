@@ -5,6 +5,7 @@ pub mod connection;
 pub mod credentials;
 pub mod decode;
 pub mod file;
+pub mod health;
 pub mod objects;
 pub mod reflector;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use parking_lot::Mutex;
 use self::client::{Client, Interrupt};
 use self::connection::Connection;
 use self::file::{ClusterFile, FileError};
+use self::health::Health;
 use self::objects::AnnotationKeys;
 use self::reflector::{Reflector, Shared, Watched};
 use crate::staleness::Staleness;
@@ -156,6 +158,7 @@ impl std::error::Error for Error {
 pub struct Handle {
     described: String,
     staleness: Arc<Staleness>,
+    health: Arc<Health>,
     interrupts: Vec<(Kind, Interrupt)>,
 }
 
@@ -168,6 +171,11 @@ impl Handle {
     /// How old what is known of each kind is, by its resource's name ([`Kind::resource`]).
     pub fn staleness(&self) -> Arc<Staleness> {
         Arc::clone(&self.staleness)
+    }
+
+    /// How the watch of each kind is; of no kind for a file.
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
     }
 
     /// Ends every read that waits for the API server. To be called when the threads are told to stop, before they are
@@ -198,7 +206,8 @@ pub fn spawn(
             let (file, first) = ClusterFile::open(path, keys).map_err(Error::File)?;
             let ages = Arc::clone(&staleness);
             threads.spawn("watch-file", move || file.run(first, &events, &ages, &stop)).map_err(Error::Thread)?;
-            return Ok(Handle { described, staleness, interrupts: Vec::new() });
+            let health = Arc::new(Health::new(&[], Instant::now()));
+            return Ok(Handle { described, staleness, health, interrupts: Vec::new() });
         }
         Source::Api { kubeconfig, context } => (kubeconfig, context),
     };
@@ -211,7 +220,9 @@ pub fn spawn(
         .map(|kind| (*kind, Client::new(*kind, Arc::clone(&credentials), keys.clone(), stop.clone())))
         .collect();
     let interrupts: Vec<_> = clients.iter().map(|(kind, client)| (*kind, client.interrupt())).collect();
+    let health = Arc::new(Health::new(kinds, Instant::now()));
     let shared = Arc::new(Shared {
+        health: Arc::clone(&health),
         connection: Connection::new(&server, Arc::clone(&staleness)),
         allowed: Mutex::default(),
         restored: AtomicU64::new(0),
@@ -226,7 +237,7 @@ pub fn spawn(
         }
         .map_err(Error::Thread)?;
     }
-    Ok(Handle { described, staleness, interrupts })
+    Ok(Handle { described, staleness, health, interrupts })
 }
 
 fn follow<T: Watched + Send + 'static>(

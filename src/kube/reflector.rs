@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use super::client::{Client, Interrupt, RequestError};
 use super::connection::Connection;
 use super::decode::{BadObject, Decoded, Document, Event, Item};
+use super::health::{Health, Restart};
 use super::objects::{EndpointSlice, Node, Service};
 use super::watch::{Failure, Input, Moment, RELIST, Step, Told, Watch};
 use super::{Change, Kind, WatchEvent, emit};
@@ -54,6 +55,8 @@ impl Watched for EndpointSlice {
 pub struct Shared {
     /// Whether it can be reached.
     pub connection: Connection,
+    /// How the watch of each kind is.
+    pub health: Arc<Health>,
     /// When the server last allowed something, if it was not away since.
     pub allowed: Mutex<Option<Instant>>,
     /// How often it was seen that the server was restored from a backup.
@@ -129,7 +132,11 @@ impl<T: Watched> Reflector<T> {
                 }
                 Err(error) => self.fail(&error),
             },
-            Step::Watch(version) => self.follow(&version),
+            Step::Watch(version) => {
+                let result = self.follow(&version);
+                self.shared.health.set_open(T::KIND, false);
+                result
+            }
         }
     }
 
@@ -139,6 +146,7 @@ impl<T: Watched> Reflector<T> {
             Ok(events) => events,
             Err(error) => return self.fail(&error),
         };
+        self.shared.health.set_open(T::KIND, true);
         loop {
             thread::beat_before(REQUEST);
             let input = match events.next_event() {
@@ -220,6 +228,9 @@ impl<T: Watched> Reflector<T> {
             return Ok(()); // it was interrupted for that
         }
         let failure = self.believe(error.failure());
+        if matches!(error, RequestError::Status(_)) {
+            self.shared.health.heard(T::KIND, Instant::now());
+        }
         if failure == Failure::Connection {
             self.client.reconnect();
         }
@@ -272,6 +283,7 @@ impl<T: Watched> Reflector<T> {
 
     /// The server gave us what we asked for.
     fn allowed(&mut self) {
+        self.shared.health.heard(T::KIND, Instant::now());
         self.doubted = None;
         self.shared.allowed.lock().get_or_insert_with(Instant::now);
     }
@@ -288,7 +300,21 @@ impl<T: Watched> Reflector<T> {
     /// Gives an input to the state machine and tells what it says; `message` is what the server said with it.
     fn take(&mut self, input: Input<T>, message: &str) -> Result<(), Stopped> {
         let shows_current = input.shows_current();
+        let mut restart = match &input {
+            Input::End => Some(Restart::End),
+            Input::Failed(failure) => Some((*failure).into()),
+            Input::Restored => Some(Restart::Restored),
+            Input::Page { .. } | Input::Event(..) | Input::Bookmark(_) | Input::Version(_) => None,
+        };
         let all_told = self.watch.take(input, moment());
+        if all_told.contains(&Told::Restored) {
+            restart = Some(Restart::Restored);
+        } else if restart == Some(Restart::End) && matches!(self.watch.step(Instant::now()), Step::List(_)) {
+            restart = Some(Restart::Relist);
+        }
+        if let Some(reason) = restart {
+            self.shared.health.restarted(T::KIND, reason);
+        }
         // A bookmark of a restored server shows that we are not.
         if shows_current && self.watch.is_current() {
             self.shared.connection.current(T::KIND, Instant::now());

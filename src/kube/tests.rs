@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use serde_json::json;
 
 use self::server::{Reply, Server};
+use super::health::Look;
 use super::objects::{AnnotationKeys, Node};
 use super::*;
 
@@ -77,6 +78,15 @@ impl Daemon {
         let source = Source::Api { kubeconfig: Some(path), context: None };
         let handle = spawn(source, keys(service), sender, &mut threads).unwrap();
         Self { threads, handle, events, folder }
+    }
+
+    /// The watches that are open, and the reasons for which kinds began anew, with how often.
+    fn health(&self) -> Vec<(Kind, bool, Vec<(&'static str, u64)>)> {
+        let looks = self.handle.health();
+        let restarts = |look: &Look| {
+            look.restarts.iter().filter(|(_, count)| *count > 0).map(|(why, count)| (why.label(), *count)).collect()
+        };
+        looks.look(Instant::now()).map(|look| (look.kind, look.open, restarts(&look))).collect()
     }
 
     fn next(&self) -> WatchEvent {
@@ -154,7 +164,11 @@ fn half_an_event_is_discarded_and_an_expired_version_is_listed_again() {
     for expect in [replaced("a"), applied("b"), replaced("a b"), replaced("b"), applied("b")] {
         assert_eq!(daemon.next(), expect);
     }
+    // The last event came on a watch that is open; one was cut, one expired.
+    assert_eq!(daemon.health(), [(Kind::Node, true, vec![("connection", 1), ("gone", 1)])]);
+    let health = daemon.handle.health();
     daemon.stop();
+    assert!(health.look(Instant::now()).all(|look| !look.open && look.silent.is_some()));
 }
 
 #[test]

@@ -3,11 +3,14 @@
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
 
+use k8s_node_dns::kube::health::Restart;
 use k8s_node_dns::metrics::FAMILIES;
 
 use super::super::common::process::program;
-use super::super::common::skip;
+use super::super::common::{PATIENCE, PAUSE, skip};
 use super::*;
 
 /// The value of a sample, from its name and labels as they are written.
@@ -38,6 +41,52 @@ fn metrics_have_every_family_in_order_and_tell_what_is() {
     }
     assert!(sample(&reply.body, "k8s_node_dns_zone_serial") > 1.7e9);
     assert!(sample(&reply.body, "process_open_fds") > 3.0);
+    daemon.stop();
+}
+
+#[test]
+fn the_watches_are_told_of_everywhere() {
+    let api = FakeApi::start();
+    api.put(objects::node("attic", "home", "192.0.2.1"));
+    let kubeconfig = api.kubeconfig(serde_json::json!({}), serde_json::json!({}));
+    let daemon = Launch::new().flag("--kubeconfig", kubeconfig).flag("--http-listen", "127.0.0.1:0").start();
+    daemon.wait_for("home.lb.example.test A", "192.0.2.1");
+    let metrics_have = |expected: &dyn Fn(&str) -> bool| {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let metrics = web::get(daemon.http(), "/metrics").body;
+            if expected(&metrics) {
+                return metrics;
+            }
+            assert!(Instant::now() < deadline, "{metrics}");
+            sleep(PAUSE);
+        }
+    };
+    let connected = |metrics: &str, open: u8| {
+        let line = |kind| format!("k8s_node_dns_watch_connected{{kind=\"{kind}\"}} {open}\n");
+        ["nodes", "services", "endpointslices"].map(line).iter().all(|line| metrics.contains(line))
+    };
+    let metrics = metrics_have(&|metrics| connected(metrics, 1));
+    for reason in Restart::ALL.map(Restart::label) {
+        let name = format!("k8s_node_dns_watch_restarts_total{{kind=\"nodes\",reason=\"{reason}\"}}");
+        assert!(sample(&metrics, &name).abs() < 0.1, "{metrics}");
+    }
+    assert!(sample(&metrics, "k8s_node_dns_watch_last_message_age_seconds{kind=\"nodes\"}") < 60.0);
+    assert!(sample(&metrics, "k8s_node_dns_watch_staleness_seconds{kind=\"nodes\"}") < 60.0);
+    let page = web::get(daemon.http(), "/").body;
+    for expect in ["Last heard of the API server ", "<dt>nodes</dt><dd>connected</dd>"] {
+        assert!(page.contains(expect), "{expect} is not in\n{page}");
+    }
+    api.refuse_connections();
+    metrics_have(&|metrics| {
+        let restarts = "k8s_node_dns_watch_restarts_total{kind=\"nodes\",reason=\"connection\"}";
+        connected(metrics, 0) && sample(metrics, restarts) > 0.9
+    });
+    let status = web::get(daemon.http(), "/status.json").body;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let watch = &status["source"]["watches"][0];
+    assert_eq!((&watch["kind"], &watch["connected"]), (&"nodes".into(), &false.into()), "{watch}");
+    assert!(watch["restarts"]["connection"].as_u64().unwrap() > 0, "{watch}");
     daemon.stop();
 }
 
