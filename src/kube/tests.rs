@@ -80,13 +80,14 @@ impl Daemon {
         Self { threads, handle, events, folder }
     }
 
-    /// The watches that are open, and the reasons for which kinds began anew, with how often.
-    fn health(&self) -> Vec<(Kind, bool, Vec<(&'static str, u64)>)> {
-        let looks = self.handle.health();
-        let restarts = |look: &Look| {
-            look.restarts.iter().filter(|(_, count)| *count > 0).map(|(why, count)| (why.label(), *count)).collect()
+    /// How each kind's watch is: whether it is open, and how often it began anew for which reasons.
+    fn health(&self) -> Vec<String> {
+        let words = |look: Look| {
+            let restarts = look.restarts.iter().filter(|(_, count)| *count > 0);
+            let restarts: Vec<_> = restarts.map(|(reason, count)| format!("{} {count}", reason.label())).collect();
+            format!("{} {}: {}", look.kind, if look.open { "open" } else { "closed" }, restarts.join(", "))
         };
-        looks.look(Instant::now()).map(|look| (look.kind, look.open, restarts(&look))).collect()
+        self.handle.health().look(Instant::now()).map(words).collect()
     }
 
     fn next(&self) -> WatchEvent {
@@ -165,7 +166,7 @@ fn half_an_event_is_discarded_and_an_expired_version_is_listed_again() {
         assert_eq!(daemon.next(), expect);
     }
     // The last event came on a watch that is open; one was cut, one expired.
-    assert_eq!(daemon.health(), [(Kind::Node, true, vec![("connection", 1), ("gone", 1)])]);
+    assert_eq!(daemon.health(), ["Node open: connection 1, gone 1"]);
     let health = daemon.handle.health();
     daemon.stop();
     assert!(health.look(Instant::now()).all(|look| !look.open && look.silent.is_some()));

@@ -27,6 +27,8 @@ mod real_credentials;
 #[cfg(test)]
 mod real_faults;
 #[cfg(test)]
+mod shown;
+#[cfg(test)]
 mod soak;
 #[cfg(test)]
 mod state;
