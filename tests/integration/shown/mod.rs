@@ -1,6 +1,7 @@
 //! What the daemon is shown with: alert rules, the Grafana dashboard, the page in a browser.
 
 mod browser;
+mod chromium;
 mod names;
 mod prometheus;
 
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::common::{Daemon, FakeApi, Launch, PATIENCE, PAUSE, objects, repository, skip, web};
+use super::common::{Daemon, FakeApi, Launch, PATIENCE, PAUSE, objects, repository, skip};
 
 const RULES: &str = "deploy/prometheus/k8s-node-dns.rules.yaml";
 const DASHBOARD: &str = "deploy/grafana/k8s-node-dns.json";
