@@ -5,9 +5,9 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, bounded, never, select};
+use crossbeam_channel::{Receiver, after, bounded, never, select};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::cluster::Cluster;
@@ -23,7 +23,7 @@ use crate::http::{self, Origin, Sources, WatchHealth};
 use crate::kube;
 use crate::publisher::Publisher;
 use crate::signals::{Signal, Signals};
-use crate::state::{self, Identity};
+use crate::state::{self, Identity, human};
 use crate::thread::{Ended, Threads};
 use crate::zone::{Published, serial};
 
@@ -110,10 +110,21 @@ pub fn run(config: Config) -> Result<(), Error> {
         .spawn("publisher", move || publisher.run(&events, &asks, &stop))
         .map_err(system("the publisher's thread"))?;
 
-    let result = wait(signals.received(), &threads.ended()).map(|signal| {
+    let ended = threads.ended();
+    let result = wait(signals.received(), &ended, &never()).and_then(|signal| {
+        stopping.store(true, Ordering::Relaxed);
         let name = signal.map_or("the end of the signal thread", Signal::name);
-        log::info!("stopping upon {name}, after {} s", started.elapsed().as_secs());
+        let after = started.elapsed().as_secs();
+        if signal == Some(Signal::Terminate) && !config.lame_duck.is_zero() {
+            let rest = human(config.lame_duck);
+            log::info!("stopping upon {name}, after {after} s: not ready any more, DNS is answered for another {rest}");
+            lame_duck(signals.received(), &ended, config.lame_duck)?;
+        } else {
+            log::info!("stopping upon {name}, after {after} s");
+        }
+        Ok(())
     });
+    signals.ending();
     stopping.store(true, Ordering::Relaxed);
     source.shutdown();
     threads.stop_and_join();
@@ -123,12 +134,26 @@ pub fn run(config: Config) -> Result<(), Error> {
     result
 }
 
-/// Waits for a signal, or for a thread that ends although nobody told it to: that is an error.
-fn wait(signals: &Receiver<Signal>, ended: &Receiver<Ended>) -> Result<Option<Signal>, Error> {
+/// Waits for a signal, for `until`, or for a thread that ends although nobody told it to: that is an error.
+fn wait(
+    signals: &Receiver<Signal>,
+    ended: &Receiver<Ended>,
+    until: &Receiver<Instant>,
+) -> Result<Option<Signal>, Error> {
     select! {
         recv(signals) -> signal => Ok(signal.ok()),
         recv(ended) -> ended => ended.map_or(Ok(None), |ended| Err(Error::ThreadEnded(ended))),
+        recv(until) -> _ => Ok(None),
     }
+}
+
+/// Lets DNS be answered on, until those who ask have learned that this server goes, or somebody cannot wait.
+fn lame_duck(signals: &Receiver<Signal>, ended: &Receiver<Ended>, lasts: Duration) -> Result<(), Error> {
+    match wait(signals, ended, &after(lasts))? {
+        Some(signal) => log::info!("stopping at once upon {}", signal.name()),
+        None => log::info!("stopping: DNS was answered for {} after SIGTERM", human(lasts)),
+    }
+    Ok(())
 }
 
 /// What the DNS side allows its clients.
@@ -276,7 +301,7 @@ mod tests {
         ] {
             let mut threads = Threads::default();
             threads.spawn("udp-0", move || assert!(!how, "a panic that this test wants")).unwrap();
-            let error = wait(&never(), &threads.ended()).unwrap_err();
+            let error = wait(&never(), &threads.ended(), &never()).unwrap_err();
             assert_eq!(error.to_string(), message);
             threads.stop_and_join();
         }
@@ -286,6 +311,6 @@ mod tests {
     fn a_signal_ends_it_in_order() {
         let (sender, signals) = bounded(1);
         sender.send(Signal::Terminate).unwrap();
-        assert_eq!(wait(&signals, &never()).unwrap(), Some(Signal::Terminate));
+        assert_eq!(wait(&signals, &never(), &never()).unwrap(), Some(Signal::Terminate));
     }
 }

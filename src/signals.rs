@@ -7,12 +7,12 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals as Arriving};
-use signal_hook::{SigId, flag, low_level};
+use signal_hook::low_level;
 
 /// A signal that the daemon does something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,6 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// Those that end the daemon.
-    const ENDING: [i32; 2] = [SIGTERM, SIGINT];
-
     fn from_number(number: i32) -> Option<Self> {
         match number {
             SIGTERM => Some(Self::Terminate),
@@ -44,11 +41,11 @@ impl Signal {
     }
 }
 
-/// A signal that comes so soon after the first one means the same: timeout(1), for one, sends its signal to the process
+/// A signal that comes so soon after the same one means the same: timeout(1), for one, sends its signal to the process
 /// and again to its group.
 const SAME: Duration = Duration::from_secs(1);
 
-/// The exit status of a second signal: the daemon did not stop in order.
+/// The exit status of a signal that does not wait for the end in order.
 const CUT_SHORT: i32 = 1;
 
 /// The thread that waits for signals. Dropping it ends the thread; what came before the drop stays on the channel.
@@ -56,58 +53,96 @@ const CUT_SHORT: i32 = 1;
 pub struct Signals {
     received: Receiver<Signal>,
     arriving: Handle,
-    shortcuts: Vec<SigId>,
-    /// Dropped to tell the thread that it is over.
-    running: Option<Sender<()>>,
+    ending: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Signals {
-    /// Installs the handlers. From now on the first SIGTERM or SIGINT is only told, and another one, [`SAME`] later or
-    /// more, ends the process at once, by the handler itself, so that nothing that hangs can hinder it.
+    /// Installs the handlers. From now on the first SIGTERM or SIGINT is told, and so is a second one while the daemon
+    /// still waits ([`Signals::ending`]). The next ends the process at once, on the signals' own thread, so that nothing
+    /// that hangs can hinder it.
     ///
     /// # Errors
     /// The system refuses a handler, a pipe or a thread.
     pub fn start() -> io::Result<Self> {
-        let mut shortcuts = Vec::new();
-        let stopping = Arc::new(AtomicBool::new(false));
-        for signal in Signal::ENDING {
-            shortcuts.push(flag::register_conditional_shutdown(signal, CUT_SHORT, Arc::clone(&stopping))?);
-        }
-        let mut signals = Arriving::new(Signal::ENDING)?;
+        let mut signals = Arriving::new([SIGTERM, SIGINT])?;
         let arriving = signals.handle();
         let (sender, received) = unbounded();
-        let (running, over) = bounded::<()>(0);
+        let ending = Arc::new(AtomicBool::new(false));
+        let is_ending = Arc::clone(&ending);
         let thread = Builder::new().name("signals".to_owned()).spawn(move || {
+            let mut asked = Asked::default();
             for signal in signals.forever().filter_map(Signal::from_number) {
-                // Nobody listens any more: the daemon has ended.
-                if sender.send(signal).is_err() {
-                    break;
-                }
-                if !stopping.load(Ordering::Relaxed) {
-                    let _ = over.recv_timeout(SAME);
-                    stopping.store(true, Ordering::Relaxed);
+                match asked.again(signal, Instant::now(), is_ending.load(Ordering::Relaxed)) {
+                    Reaction::Ignore => {}
+                    Reaction::Exit => low_level::exit(CUT_SHORT),
+                    // An error: nobody listens any more, since the daemon has ended.
+                    Reaction::Tell => {
+                        if sender.send(signal).is_err() {
+                            break;
+                        }
+                    }
                 }
             }
         })?;
-        Ok(Self { received, arriving, shortcuts, running: Some(running), thread: Some(thread) })
+        Ok(Self { received, arriving, ending, thread: Some(thread) })
     }
 
     /// Where signals arrive. It is disconnected once the thread has ended.
     pub fn received(&self) -> &Receiver<Signal> {
         &self.received
     }
+
+    /// The daemon ends now and looks at no further signal: another one ends the process.
+    pub fn ending(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
         self.arriving.close();
-        drop(self.running.take());
-        for shortcut in self.shortcuts.drain(..) {
-            low_level::unregister(shortcut);
-        }
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             log::error!("thread signals panicked");
+        }
+    }
+}
+
+/// What is done about a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reaction {
+    /// The daemon is told.
+    Tell,
+    /// It was told before.
+    Ignore,
+    /// The process ends.
+    Exit,
+}
+
+/// How often somebody asked the daemon to end.
+#[derive(Debug, Default)]
+struct Asked {
+    times: u32,
+    /// The last one that counted.
+    last: Option<(Signal, Instant)>,
+}
+
+impl Asked {
+    /// Counts a signal that came at `now`.
+    fn again(&mut self, signal: Signal, now: Instant, is_ending: bool) -> Reaction {
+        // An interrupt after SIGTERM is somebody at the keyboard, who means it.
+        let is_same = |(last, at): (Signal, Instant)| {
+            now.saturating_duration_since(at) < SAME && (last == signal || signal == Signal::Terminate)
+        };
+        if self.last.is_some_and(is_same) {
+            return Reaction::Ignore;
+        }
+        self.times += 1;
+        self.last = Some((signal, now));
+        match self.times {
+            1 => Reaction::Tell,
+            2 if !is_ending => Reaction::Tell,
+            _ => Reaction::Exit,
         }
     }
 }
@@ -154,6 +189,7 @@ mod tests {
             return;
         }
         let signals = Signals::start().unwrap();
+        signals.ending();
         low_level::raise(SIGTERM).unwrap();
         assert_eq!(signals.received().recv(), Ok(Signal::Terminate));
         for _ in 0..1000 {
@@ -164,14 +200,29 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_that_is_sent_twice_is_one() {
-        if let Some(status) = in_a_child("a_signal_that_is_sent_twice_is_one") {
-            assert_eq!(status.code(), Some(0));
-            return;
+    fn what_a_signal_means_depends_on_those_before() {
+        use Reaction::{Exit, Ignore, Tell};
+        use Signal::{Interrupt, Terminate};
+        type Case<'a> = (&'a str, bool, &'a [(Signal, u64, Reaction)]);
+        let cases: &[Case<'_>] = &[
+            ("timeout(1) sends twice", true, &[(Terminate, 0, Tell), (Terminate, 5, Ignore), (Terminate, 999, Ignore)]),
+            ("a lame duck is told of a second", false, &[(Terminate, 0, Tell), (Terminate, 1000, Tell)]),
+            (
+                "an interrupt needs no pause",
+                false,
+                &[(Terminate, 0, Tell), (Interrupt, 1, Tell), (Interrupt, 2, Ignore)],
+            ),
+            ("a third ends it", false, &[(Terminate, 0, Tell), (Terminate, 1500, Tell), (Terminate, 2500, Exit)]),
+            ("who ends already is cut short", true, &[(Terminate, 0, Tell), (Interrupt, 1, Exit)]),
+            ("ctrl-C twice", true, &[(Interrupt, 0, Tell), (Interrupt, 999, Ignore), (Interrupt, 1000, Exit)]),
+            ("SIGTERM right after", true, &[(Interrupt, 0, Tell), (Terminate, 5, Ignore), (Terminate, 1005, Exit)]),
+        ];
+        for (situation, ending, signals) in cases {
+            let (mut asked, start) = (Asked::default(), Instant::now());
+            for (signal, at, expect) in *signals {
+                let reaction = asked.again(*signal, start + Duration::from_millis(*at), *ending);
+                assert_eq!(reaction, *expect, "{situation}: {signal:?} at {at}");
+            }
         }
-        let signals = Signals::start().unwrap();
-        low_level::raise(SIGTERM).unwrap();
-        low_level::raise(SIGTERM).unwrap();
-        assert_eq!(signals.received().recv(), Ok(Signal::Terminate));
     }
 }

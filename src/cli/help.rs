@@ -83,7 +83,7 @@ pub fn help() -> String {
 /// The table of flags in Markdown, as the README has it.
 pub fn markdown_table() -> String {
     let mut text = String::from("| flag | environment | default | meaning |\n|---|---|---|---|\n");
-    for flag in FLAGS {
+    for flag in FLAGS.iter() {
         let variable = flag.variable().map_or(String::new(), |variable| format!("`{variable}`"));
         let default = match flag.default {
             Default::Required => "required".to_owned(),

@@ -50,7 +50,7 @@ pub fn parse(
 /// The variables of all flags that were not given. An empty one counts as unset: it is what a manifest writes for
 /// "nothing".
 fn read_environment(parsed: &mut Arguments, environment: impl Fn(&str) -> Option<OsString>) -> Result<(), Error> {
-    for &flag in FLAGS {
+    for &flag in FLAGS.iter() {
         let Some(variable) = flag.variable().filter(|_| !parsed.contains(flag)) else { continue };
         let Some(value) = environment(&variable).filter(|value| !value.is_empty()) else { continue };
         let text = value.into_string().map_err(|_| Error::NotUnicode(variable))?;

@@ -195,7 +195,7 @@ fn declarations_are_complete() {
     assert_eq!(names.len(), FLAGS.len(), "no name twice");
     let sections: Vec<_> = FLAGS.iter().map(|flag| flag.section as usize).collect();
     assert!(sections.is_sorted(), "in the order of --help");
-    for flag in FLAGS {
+    for flag in FLAGS.iter() {
         assert!(!flag.summary.is_empty() && Section::ALL.contains(&flag.section), "{flag:?}");
         if flag.value.is_some() {
             assert!(!flag.allowed.is_empty() && !flag.example.is_empty(), "{flag:?}");
@@ -208,7 +208,7 @@ fn declarations_are_complete() {
 #[test]
 fn help_tells_everything_in_100_columns() {
     let help = help();
-    for flag in FLAGS {
+    for flag in FLAGS.iter() {
         assert!(help.contains(&format!("\n  --{}", flag.name)), "{}", flag.name);
         let Some(variable) = flag.variable() else { continue };
         assert!(help.contains(&format!("Environment: {variable}\n")), "{variable}");

@@ -5,6 +5,7 @@
 
 mod annotation;
 mod cookies;
+mod duration;
 mod http;
 mod limits;
 mod listen;
@@ -19,6 +20,7 @@ pub use cookies::Error as CookieFileError;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use domain::base::Ttl;
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub annotations: AnnotationKeys,
     /// Where the last good cluster is kept, if it is.
     pub state: Option<StateConfig>,
+    /// How long DNS is answered on after SIGTERM.
+    pub lame_duck: Duration,
     /// The log.
     pub log: LogConfig,
     /// What is odd about the flags; for the log, once there is one.
@@ -81,8 +85,9 @@ impl Config {
             cookie_secrets: cookies::secrets(arguments.value(&flags::COOKIE_SECRET_FILE))?,
         };
         let state = state::parse(&arguments, &mut warnings)?;
+        let lame_duck = lame_duck(&arguments, is_pod())?;
         let log = log_config(&arguments)?;
-        Ok(Self { zone, answer, listen, http, rate_limit, tcp, source, annotations, state, log, warnings })
+        Ok(Self { zone, answer, listen, http, rate_limit, tcp, source, annotations, state, lame_duck, log, warnings })
     }
 }
 
@@ -211,6 +216,21 @@ fn short_text(arguments: &Arguments, flag: &'static Flag) -> Result<Option<Strin
         1..=255 => Ok(Some(value.text.to_owned())),
         length => Err(value.wrong(format!("has {length} bytes")).into()),
     }
+}
+
+/// As long as endpoints take to follow a pod that goes.
+const ENDPOINTS_FOLLOW: Duration = Duration::from_secs(5);
+
+fn lame_duck(arguments: &Arguments, is_pod: bool) -> Result<Duration, Error> {
+    match arguments.value(&flags::LAME_DUCK) {
+        Some(value) => duration::parse(value),
+        None => Ok(if is_pod { ENDPOINTS_FOLLOW } else { Duration::ZERO }),
+    }
+}
+
+/// Whether the kubelet started this process.
+fn is_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())
 }
 
 fn log_config(arguments: &Arguments) -> Result<LogConfig, Error> {

@@ -84,7 +84,7 @@ fn three_flags_are_enough() {
 
 #[test]
 fn a_state_directory_and_its_times() {
-    let seconds = std::time::Duration::from_secs;
+    let seconds = Duration::from_secs;
     let state = |more: &[&str]| config(more).state.map(|state| (state.folder, state.after, state.max_age));
     assert_eq!(state(&["--state-dir=/var/lib/dns"]), Some(("/var/lib/dns".into(), seconds(5), seconds(86_400))));
     let all = ["--state-dir=x", "--state-after=1m", "--state-max-age=7d"];
@@ -292,5 +292,19 @@ fn as_many_connections_as_are_said() {
     assert_eq!(config(&[]).tcp, tcp::Limits::default());
     for connections in [1, 65_536] {
         assert_eq!(config(&[&format!("--tcp-connections={connections}")]).tcp.connections, connections);
+    }
+}
+
+#[test]
+fn a_pod_that_goes_waits_for_endpoints_unless_it_is_told_otherwise() {
+    let parsed = |line: &[&str]| match parse(line.iter().map(OsString::from), |_| None) {
+        Ok(Command::Run(arguments)) => arguments,
+        other => panic!("{other:?}"),
+    };
+    for (line, is_pod, expect) in
+        [(&[][..], true, 5000), (&[], false, 0), (&["--lame-duck=0"], true, 0), (&["--lame-duck=1500ms"], false, 1500)]
+    {
+        let duration = lame_duck(&parsed(line), is_pod).unwrap();
+        assert_eq!(duration, Duration::from_millis(expect), "{line:?} {is_pod}");
     }
 }

@@ -13,6 +13,8 @@ mod common;
 #[cfg(test)]
 mod crowds;
 #[cfg(test)]
+mod ending;
+#[cfg(test)]
 mod fake_api;
 #[cfg(test)]
 mod http;

@@ -150,6 +150,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("state-after", "soon", "is not a duration"),
     ("state-after", "", "is not a duration"),
     ("state-after", "5 s", "is not a duration"),
+    ("lame-duck", "", "is not a duration"),
+    ("lame-duck", "a while", "is not a duration"),
     ("state-max-age", "-1h", "is not a duration"),
     ("state-max-age", "1.5h", "is not a duration"),
     ("state-max-age", "4000d", "is longer than ten years"),

@@ -86,7 +86,12 @@ impl Launch {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         command.args(REQUIRED).arg(NO_HTTP).args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
-        command.args(&self.args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
+        // Nothing here waits for endpoints to follow, unless it asks for that.
+        command
+            .args(&self.args)
+            .env_clear()
+            .env("K8S_NODE_DNS_LAME_DUCK", "0s")
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::default();
         let reader = spawn({
@@ -172,7 +177,7 @@ impl Daemon {
     }
 
     /// Sends it a signal; if it was started through a program that waits for it, to the daemon and not to that program.
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let id = self.child.id();
         let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         let daemon = children.split(' ').next().and_then(|child| child.parse().ok());
@@ -197,10 +202,22 @@ impl Daemon {
     }
 
     /// Likewise, with another signal.
-    pub(crate) fn stop_with(mut self, signal: Signal) {
+    pub(crate) fn stop_with(self, signal: Signal) {
+        self.ends_with(signal);
+    }
+
+    /// Likewise; returns its log.
+    pub(crate) fn ends_with(self, signal: Signal) -> String {
         self.signal(signal);
+        self.ends()
+    }
+
+    /// Waits for its end, which must be in order; returns its log.
+    pub(crate) fn ends(mut self) -> String {
         let status = self.ended();
-        assert_eq!(status.code(), Some(0), "{status}; the log:\n{}", self.log().join("\n"));
+        let log = self.log().join("\n");
+        assert_eq!(status.code(), Some(0), "{status}; the log:\n{log}");
+        log
     }
 
     /// Waits for its end and for the rest of its log.

@@ -1,0 +1,40 @@
+//! The flags about the process itself: its log, and what it does instead of serving.
+
+use super::{Default, Flag, PLAIN, Section, flags};
+
+flags! {
+    RUNNING:
+
+    /// `--log-level`
+    LOG_LEVEL {
+        name: "log-level",
+        value: Some("LEVEL"),
+        default: Default::Text("info"),
+        section: Section::Logging,
+        summary: "What is logged, to stderr: error, warn, info, debug or trace",
+        allowed: "error, warn, info, debug, trace",
+        example: "debug",
+    }
+    /// `--log-format`
+    LOG_FORMAT {
+        name: "log-format",
+        value: Some("FORMAT"),
+        default: Default::Text("text"),
+        section: Section::Logging,
+        summary: "How: text or json, one line an event",
+        allowed: "text, json",
+        example: "json",
+    }
+    /// `--help`, `-h`
+    HELP {
+        name: "help",
+        short: Some('h'),
+        summary: "Show this (-h: in short)",
+    }
+    /// `--version`, `-V`
+    VERSION {
+        name: "version",
+        short: Some('V'),
+        summary: "Show the version",
+    }
+}
