@@ -25,6 +25,7 @@
 //!   ([`report`]), which answers between events; DNS threads do nothing for it but count.
 //! - [`daemon`] is the composition root: it alone knows everybody. [`config`] makes each consumer's part of the
 //!   configuration from what [`cli`] has parsed.
+//! - [`print_zone`] looks once and ends, instead of serving; [`load`] lists the cluster for it.
 //! - [`thread`], [`signals`], [`logger`], [`staleness`], [`metrics`] and [`utc`] are leaves: they import nothing of ours
 //!   (the log writes the time).
 //!
@@ -66,8 +67,10 @@ pub mod daemon;
 pub mod dns;
 pub mod http;
 pub mod kube;
+pub mod load;
 pub mod logger;
 pub mod metrics;
+pub mod print_zone;
 pub mod publisher;
 pub mod report;
 pub mod signals;

@@ -27,6 +27,14 @@ pub struct LogConfig {
     pub format: Format,
 }
 
+impl LogConfig {
+    /// The same for a command that prints and ends: how things go is no news there, unless it was asked for.
+    #[must_use]
+    pub fn quiet(self) -> Self {
+        Self { level: if self.level == Level::Info { Level::Warn } else { self.level }, ..self }
+    }
+}
+
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

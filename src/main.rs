@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use k8s_node_dns::cli::{self, Command};
 use k8s_node_dns::config::{self, Config};
-use k8s_node_dns::{daemon, logger};
+use k8s_node_dns::{daemon, load, logger, print_zone};
 
 fn main() -> ExitCode {
     let status = status();
@@ -26,11 +26,12 @@ fn status() -> ExitCode {
             | config::Error::TwoSources
             | config::Error::Cookies(_),
         ) => (2, true),
-        Failure::Logger(_) | Failure::Daemon(_) => (1, false),
+        Failure::Logger(_) | Failure::Daemon(_) | Failure::Load(_) => (1, false),
     };
     match &failure {
         // The log is running: a reader of its lines, JSON perhaps, should find the last word there too.
         Failure::Daemon(error) => log::error!("{error}"),
+        Failure::Load(error) => log::error!("{error}"),
         _ => logger::last_word(&format!("k8s-node-dns: {failure}")),
     }
     if hint {
@@ -53,6 +54,11 @@ fn run() -> Result<(), Failure> {
             }
             daemon::run(config).map_err(Failure::Daemon)?;
         }
+        Command::PrintZone(arguments) => {
+            let config = Config::new(arguments).map_err(Failure::Config)?;
+            logger::start(config.log.quiet()).map_err(Failure::Logger)?;
+            print(&print_zone::zone_file(config).map_err(Failure::Load)?);
+        }
     }
     Ok(())
 }
@@ -69,6 +75,7 @@ enum Failure {
     Config(config::Error),
     Logger(log::SetLoggerError),
     Daemon(daemon::Error),
+    Load(load::Error),
 }
 
 impl fmt::Display for Failure {
@@ -78,6 +85,7 @@ impl fmt::Display for Failure {
             Self::Config(error) => error.fmt(f),
             Self::Logger(error) => error.fmt(f),
             Self::Daemon(error) => error.fmt(f),
+            Self::Load(error) => error.fmt(f),
         }
     }
 }

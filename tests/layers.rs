@@ -24,6 +24,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("publisher", &["kube", "cluster", "zone", "report", "state", "thread"]),
     ("http", &["cluster", "zone", "dns", "report", "metrics", "thread", "utc"]),
     ("config", &["cli", "kube", "zone", "state", "dns", "logger"]),
+    ("load", &["kube", "cluster", "thread"]),
+    ("print_zone", &["config", "load", "zone"]),
     (
         "daemon",
         &["config", "kube", "cluster", "zone", "state", "publisher", "report", "dns", "http", "signals", "thread"],

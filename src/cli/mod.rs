@@ -29,6 +29,8 @@ pub enum Command {
     Help,
     /// `--version`
     Version,
+    /// `--print-zone`
+    PrintZone(Arguments),
     /// The daemon.
     Run(Arguments),
 }

@@ -21,17 +21,20 @@ pub fn parse(
     let mut parser = Parser::from_args(arguments);
     let mut parsed = Arguments::default();
     let mut original = Original::default();
+    let mut command: fn(Arguments) -> Command = Command::Run;
     while let Some(word) = next_flag(&mut parser)? {
         if let Some(flag) = word.flag() {
             if flag.value.is_some() {
                 let text = word.value(&mut parser, flag)?;
                 parsed.set(flag, text);
             } else if word.switched_on()? {
-                return Ok(match (flag == &flags::VERSION, word.name.chars().count()) {
-                    (true, _) => Command::Version,
-                    (false, 1) => Command::Summary,
-                    (false, _) => Command::Help,
-                });
+                // Those that need no other flag are followed at once.
+                match flag {
+                    flag if flag == &flags::VERSION => return Ok(Command::Version),
+                    flag if flag == &flags::PRINT_ZONE => command = Command::PrintZone,
+                    _ if word.name.chars().count() == 1 => return Ok(Command::Summary),
+                    _ => return Ok(Command::Help),
+                }
             }
         } else if original::knows(&word.name) {
             let text = word.original_value(&mut parser)?;
@@ -44,7 +47,7 @@ pub fn parse(
     }
     read_environment(&mut parsed, environment)?;
     original.translate(&mut parsed)?;
-    Ok(Command::Run(parsed))
+    Ok(command(parsed))
 }
 
 /// The variables of all flags that were not given. An empty one counts as unset: it is what a manifest writes for

@@ -21,6 +21,8 @@ mod http;
 #[cfg(test)]
 mod peers;
 #[cfg(test)]
+mod print_zone;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod real_api;

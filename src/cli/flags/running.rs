@@ -25,6 +25,12 @@ flags! {
         allowed: "text, json",
         example: "json",
     }
+    /// `--print-zone`
+    PRINT_ZONE {
+        name: "print-zone",
+        summary: "Print the zone as it would be served now, as a zone file, and exit",
+        details: "A comment at each name says which nodes stand behind it, and which are left out and why.",
+    }
     /// `--help`, `-h`
     HELP {
         name: "help",

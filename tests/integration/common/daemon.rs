@@ -79,20 +79,34 @@ impl Launch {
         (status.code(), daemon.log().join("\n"))
     }
 
-    /// Starts the daemon without waiting for anything.
-    pub(crate) fn spawn(&self, port: u16) -> Daemon {
+    /// Adds a flag without a value.
+    pub(crate) fn switch(mut self, flag: &str) -> Self {
+        self.args.push(flag.into());
+        self
+    }
+
+    /// Runs it to its end, where it does not serve; returns exit status, standard output and standard error.
+    pub(crate) fn output(&self) -> (Option<i32>, String, String) {
+        let output = self.command(free_port()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    fn command(&self, port: u16) -> Command {
         let binary = OsString::from(env!("CARGO_BIN_EXE_k8s-node-dns"));
         let words: Vec<_> = self.program.iter().chain([&binary]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         command.args(REQUIRED).arg(NO_HTTP).args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
         // Nothing here waits for endpoints to follow, unless it asks for that.
+        command.args(&self.args).env_clear().env("K8S_NODE_DNS_LAME_DUCK", "0s");
+        command.envs(self.env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         command
-            .args(&self.args)
-            .env_clear()
-            .env("K8S_NODE_DNS_LAME_DUCK", "0s")
-            .envs(self.env.iter().map(|(name, value)| (name, value)));
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    }
+
+    /// Starts the daemon without waiting for anything.
+    pub(crate) fn spawn(&self, port: u16) -> Daemon {
+        let mut child = self.command(port).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::default();
         let reader = spawn({
             let (log, stderr) = (log.clone(), child.stderr.take().unwrap());
