@@ -1,15 +1,18 @@
 //! The composition root: it alone knows everybody. It binds, starts the threads, waits, and stops them in order.
 
+mod attend;
+
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, after, bounded, never, select};
+use crossbeam_channel::{bounded, never};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use self::attend::Attendant;
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::dns::answer::answer;
@@ -21,9 +24,10 @@ use crate::dns::{descriptors, tcp, udp};
 use crate::http::site::Site;
 use crate::http::{self, Origin, Sources, WatchHealth};
 use crate::kube;
+use crate::notify::Notify;
 use crate::publisher::Publisher;
-use crate::signals::{Signal, Signals};
-use crate::state::{self, Identity, human};
+use crate::signals::Signals;
+use crate::state::{self, Identity};
 use crate::thread::{Ended, Threads};
 use crate::zone::{Published, serial};
 
@@ -98,10 +102,11 @@ pub fn run(config: Config) -> Result<(), Error> {
     log::info!("the cluster is {}", source.describe());
     let _ = origin.set(Origin { described: source.describe().to_owned(), watches: watches(&source) });
     let zone = config.zone.apex.to_string();
-    let mut publisher = Publisher::new(config.zone, Cluster::new(services_watched), published);
+    let mut publisher = Publisher::new(config.zone, Cluster::new(services_watched), Arc::clone(&published));
     if let Some(state) = &config.state {
         let origin = state::Origin { source: source.describe().to_owned(), staleness: source.staleness() };
-        let (earlier, saver, writer) = state::open(state, Identity { zone, keys }, origin, serial::since_1970());
+        let (earlier, saver, writer) =
+            state::open(state, Identity { zone: zone.clone(), keys }, origin, serial::since_1970());
         threads.spawn_unjoined("state", move || writer.run()).map_err(system("the thread that writes the state"))?;
         publisher = publisher.with_state(earlier, saver);
     }
@@ -110,20 +115,18 @@ pub fn run(config: Config) -> Result<(), Error> {
         .spawn("publisher", move || publisher.run(&events, &asks, &stop))
         .map_err(system("the publisher's thread"))?;
 
-    let ended = threads.ended();
-    let result = wait(signals.received(), &ended, &never()).and_then(|signal| {
-        stopping.store(true, Ordering::Relaxed);
-        let name = signal.map_or("the end of the signal thread", Signal::name);
-        let after = started.elapsed().as_secs();
-        if signal == Some(Signal::Terminate) && !config.lame_duck.is_zero() {
-            let rest = human(config.lame_duck);
-            log::info!("stopping upon {name}, after {after} s: not ready any more, DNS is answered for another {rest}");
-            lame_duck(signals.received(), &ended, config.lame_duck)?;
-        } else {
-            log::info!("stopping upon {name}, after {after} s");
-        }
-        Ok(())
-    });
+    let attendant = Attendant {
+        signals: signals.received(),
+        ended: threads.ended(),
+        pulses: threads.pulses(),
+        source: &source,
+        published,
+        stopping: Arc::clone(&stopping),
+        notify: Notify::of_process(),
+        zone,
+        started,
+    };
+    let result = attendant.attend(config.lame_duck);
     signals.ending();
     stopping.store(true, Ordering::Relaxed);
     source.shutdown();
@@ -132,28 +135,6 @@ pub fn run(config: Config) -> Result<(), Error> {
         log::info!("stopped");
     }
     result
-}
-
-/// Waits for a signal, for `until`, or for a thread that ends although nobody told it to: that is an error.
-fn wait(
-    signals: &Receiver<Signal>,
-    ended: &Receiver<Ended>,
-    until: &Receiver<Instant>,
-) -> Result<Option<Signal>, Error> {
-    select! {
-        recv(signals) -> signal => Ok(signal.ok()),
-        recv(ended) -> ended => ended.map_or(Ok(None), |ended| Err(Error::ThreadEnded(ended))),
-        recv(until) -> _ => Ok(None),
-    }
-}
-
-/// Lets DNS be answered on, until those who ask have learned that this server goes, or somebody cannot wait.
-fn lame_duck(signals: &Receiver<Signal>, ended: &Receiver<Ended>, lasts: Duration) -> Result<(), Error> {
-    match wait(signals, ended, &after(lasts))? {
-        Some(signal) => log::info!("stopping at once upon {}", signal.name()),
-        None => log::info!("stopping: DNS was answered for {} after SIGTERM", human(lasts)),
-    }
-    Ok(())
 }
 
 /// What the DNS side allows its clients.
@@ -292,25 +273,15 @@ mod tests {
 
     #[test]
     fn a_thread_that_ends_untold_ends_the_daemon_with_its_name_and_cause() {
-        for (how, message) in [
+        for (panicked, message) in [
             (true, "thread udp-0 panicked: ending, so that whoever started this daemon starts it again"),
             (
                 false,
                 "thread udp-0 ended without being told to: ending, so that whoever started this daemon starts it again",
             ),
         ] {
-            let mut threads = Threads::default();
-            threads.spawn("udp-0", move || assert!(!how, "a panic that this test wants")).unwrap();
-            let error = wait(&never(), &threads.ended(), &never()).unwrap_err();
+            let error = Error::ThreadEnded(Ended { thread: "udp-0".to_owned(), panicked });
             assert_eq!(error.to_string(), message);
-            threads.stop_and_join();
         }
-    }
-
-    #[test]
-    fn a_signal_ends_it_in_order() {
-        let (sender, signals) = bounded(1);
-        sender.send(Signal::Terminate).unwrap();
-        assert_eq!(wait(&signals, &never(), &never()).unwrap(), Some(Signal::Terminate));
     }
 }

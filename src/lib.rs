@@ -26,7 +26,7 @@
 //! - [`daemon`] is the composition root: it alone knows everybody. [`config`] makes each consumer's part of the
 //!   configuration from what [`cli`] has parsed.
 //! - [`print_zone`] looks once and ends, instead of serving; [`load`] lists the cluster for it.
-//! - [`thread`], [`signals`], [`logger`], [`staleness`], [`metrics`] and [`utc`] are leaves: they import nothing of ours
+//! - [`thread`], [`signals`], [`notify`], [`logger`], [`staleness`], [`metrics`] and [`utc`] are leaves: they import nothing of ours
 //!   (the log writes the time).
 //!
 //! `tests/layers.rs` holds the arrows to this.
@@ -70,6 +70,7 @@ pub mod kube;
 pub mod load;
 pub mod logger;
 pub mod metrics;
+pub mod notify;
 pub mod print_zone;
 pub mod publisher;
 pub mod report;

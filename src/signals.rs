@@ -10,7 +10,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals as Arriving};
 use signal_hook::low_level;
 
@@ -21,6 +21,8 @@ pub enum Signal {
     Terminate,
     /// SIGINT: stop in order, says somebody at the keyboard.
     Interrupt,
+    /// SIGHUP: read files again, says systemd's reload.
+    Hangup,
 }
 
 impl Signal {
@@ -28,6 +30,7 @@ impl Signal {
         match number {
             SIGTERM => Some(Self::Terminate),
             SIGINT => Some(Self::Interrupt),
+            SIGHUP => Some(Self::Hangup),
             _ => None,
         }
     }
@@ -37,6 +40,7 @@ impl Signal {
         match self {
             Self::Terminate => "SIGTERM",
             Self::Interrupt => "SIGINT",
+            Self::Hangup => "SIGHUP",
         }
     }
 }
@@ -65,7 +69,7 @@ impl Signals {
     /// # Errors
     /// The system refuses a handler, a pipe or a thread.
     pub fn start() -> io::Result<Self> {
-        let mut signals = Arriving::new([SIGTERM, SIGINT])?;
+        let mut signals = Arriving::new([SIGTERM, SIGINT, SIGHUP])?;
         let arriving = signals.handle();
         let (sender, received) = unbounded();
         let ending = Arc::new(AtomicBool::new(false));
@@ -130,6 +134,9 @@ struct Asked {
 impl Asked {
     /// Counts a signal that came at `now`.
     fn again(&mut self, signal: Signal, now: Instant, is_ending: bool) -> Reaction {
+        if signal == Signal::Hangup {
+            return Reaction::Tell; // it asks for no end
+        }
         // An interrupt after SIGTERM is somebody at the keyboard, who means it.
         let is_same = |(last, at): (Signal, Instant)| {
             now.saturating_duration_since(at) < SAME && (last == signal || signal == Signal::Terminate)
@@ -172,7 +179,7 @@ mod tests {
             assert_eq!(status.code(), Some(0));
             return;
         }
-        for (number, signal) in [(SIGTERM, Signal::Terminate), (SIGINT, Signal::Interrupt)] {
+        for (number, signal) in [(SIGTERM, Signal::Terminate), (SIGINT, Signal::Interrupt), (SIGHUP, Signal::Hangup)] {
             let signals = Signals::start().unwrap();
             low_level::raise(number).unwrap();
             assert_eq!(signals.received().recv(), Ok(signal));
@@ -202,7 +209,7 @@ mod tests {
     #[test]
     fn what_a_signal_means_depends_on_those_before() {
         use Reaction::{Exit, Ignore, Tell};
-        use Signal::{Interrupt, Terminate};
+        use Signal::{Hangup, Interrupt, Terminate};
         type Case<'a> = (&'a str, bool, &'a [(Signal, u64, Reaction)]);
         let cases: &[Case<'_>] = &[
             ("timeout(1) sends twice", true, &[(Terminate, 0, Tell), (Terminate, 5, Ignore), (Terminate, 999, Ignore)]),
@@ -215,6 +222,7 @@ mod tests {
             ("a third ends it", false, &[(Terminate, 0, Tell), (Terminate, 1500, Tell), (Terminate, 2500, Exit)]),
             ("who ends already is cut short", true, &[(Terminate, 0, Tell), (Interrupt, 1, Exit)]),
             ("ctrl-C twice", true, &[(Interrupt, 0, Tell), (Interrupt, 999, Ignore), (Interrupt, 1000, Exit)]),
+            ("a reload is no reason to end", false, &[(Hangup, 0, Tell), (Hangup, 1, Tell), (Terminate, 2, Tell)]),
             ("SIGTERM right after", true, &[(Interrupt, 0, Tell), (Terminate, 5, Ignore), (Terminate, 1005, Exit)]),
         ];
         for (situation, ending, signals) in cases {

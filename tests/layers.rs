@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("thread", &[]),
     ("signals", &[]),
+    ("notify", &[]),
     ("utc", &[]),
     ("metrics", &[]),
     ("staleness", &[]),
@@ -28,7 +29,20 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("print_zone", &["config", "load", "zone"]),
     (
         "daemon",
-        &["config", "kube", "cluster", "zone", "state", "publisher", "report", "dns", "http", "signals", "thread"],
+        &[
+            "config",
+            "kube",
+            "cluster",
+            "zone",
+            "state",
+            "publisher",
+            "report",
+            "dns",
+            "http",
+            "signals",
+            "notify",
+            "thread",
+        ],
     ),
 ];
 

@@ -95,7 +95,7 @@ pub struct Client {
     keys: AnnotationKeys,
     interrupt: Interrupt,
     stop: Stop,
-    agent: Option<(TlsMaterial, Agent)>,
+    agent: Option<(TlsMaterial, Arc<Location>, Agent)>,
 }
 
 impl Client {
@@ -160,8 +160,9 @@ impl Client {
 
     fn get(&mut self, query: &str) -> Result<(Rc<Budget>, Json), RequestError> {
         let session = self.credentials.session(&self.stop).map_err(RequestError::Credentials)?;
-        let agent = self.agent_for(&session)?;
-        let (url, host) = url(self.credentials.location(), self.kind, query);
+        let location = self.credentials.location();
+        let agent = self.agent_for(&session, &location)?;
+        let (url, host) = url(&location, self.kind, query);
         let mut request = agent.get(url).header("accept", "application/json").header("host", host);
         if let Some(authorization) = &session.authorization {
             request = request.header("authorization", authorization);
@@ -187,16 +188,17 @@ impl Client {
         Ok((Rc::clone(&budget), serde_json::Deserializer::from_reader(Bounded::skimmed(response, budget))))
     }
 
-    fn agent_for(&mut self, session: &Session) -> Result<Agent, RequestError> {
-        if let Some((tls, agent)) = &self.agent
+    fn agent_for(&mut self, session: &Session, location: &Arc<Location>) -> Result<Agent, RequestError> {
+        if let Some((tls, known, agent)) = &self.agent
             && *tls == session.tls
+            && Arc::ptr_eq(known, location)
             && !self.interrupt.is_empty()
         {
             return Ok(agent.clone());
         }
-        let agent = agent(self.credentials.location(), session)?;
+        let agent = agent(location, session)?;
         self.interrupt.put(&agent)?;
-        self.agent = Some((session.tls.clone(), agent.clone()));
+        self.agent = Some((session.tls.clone(), Arc::clone(location), agent.clone()));
         Ok(agent)
     }
 }

@@ -92,7 +92,7 @@ pub struct Session {
 
 /// Credentials that renew themselves, shared by all watchers.
 pub struct Credentials {
-    location: Location,
+    location: Mutex<Arc<Location>>,
     printed: Mutex<Printed>,
 }
 
@@ -112,14 +112,29 @@ impl Credentials {
     /// A file cannot be read, or certificates and keys cannot be used. The exec plugin is not run: it may need the
     /// network, which may come up later.
     pub fn new(location: Location) -> Result<Self, Error> {
-        let this = Self { location, printed: Mutex::default() };
-        this.session_with(&Printed::default())?.tls.config()?;
-        Ok(this)
+        check(&location)?;
+        Ok(Self { location: Mutex::new(Arc::new(location)), printed: Mutex::default() })
     }
 
     /// Where to go.
-    pub fn location(&self) -> &Location {
-        &self.location
+    pub fn location(&self) -> Arc<Location> {
+        Arc::clone(&self.location.lock())
+    }
+
+    /// Goes elsewhere from now on, or as somebody else; false if all that was known.
+    ///
+    /// # Errors
+    /// As for [`Credentials::new`]; nothing changes then.
+    pub fn replace(&self, location: Location) -> Result<bool, Error> {
+        check(&location)?;
+        let mut printed = self.printed.lock();
+        let mut current = self.location.lock();
+        if **current == location {
+            return Ok(false);
+        }
+        *current = Arc::new(location);
+        *printed = Printed { credential: None, run: printed.run + 1, looked_at: None };
+        Ok(true)
     }
 
     /// What to make the next request with. Runs the exec plugin when that is due, which can take half a minute.
@@ -128,14 +143,15 @@ impl Credentials {
     /// A file cannot be read, or the exec plugin gave nothing.
     pub fn session(&self, stop: &Stop) -> Result<Session, Error> {
         let mut printed = self.printed.lock();
-        if let Some(plugin) = &self.location.user.exec
+        let location = self.location();
+        if let Some(plugin) = &location.user.exec
             && printed.credential.as_ref().is_none_or(|credential| is_due(credential, now()))
         {
             let fail = |error| Error::Exec(plugin.command.clone(), error);
-            printed.credential = Some(plugin.run(&self.location, stop).map_err(fail)?);
+            printed.credential = Some(plugin.run(&location, stop).map_err(fail)?);
             printed.run += 1;
         }
-        let session = self.session_with(&printed)?;
+        let session = session_with(&location, &printed)?;
         if session.tls.identity != printed.looked_at {
             printed.looked_at.clone_from(&session.tls.identity);
             if let Some(identity) = &session.tls.identity {
@@ -152,40 +168,46 @@ impl Credentials {
             printed.credential = None;
         }
     }
+}
 
-    fn session_with(&self, printed: &Printed) -> Result<Session, Error> {
-        let Location { ca, insecure, user, .. } = &self.location;
-        let ca = ca.as_ref().map(Material::read).transpose()?;
-        let exec = printed.credential.as_ref();
-        let identity = match (&user.identity, exec.and_then(|exec| exec.identity.as_ref())) {
-            (_, Some((certificate, key))) => Some(Identity {
-                origin: "what the exec plugin printed".to_owned(),
-                certificates: certificate.clone().into_bytes(),
-                key: key.clone().into_bytes(),
-            }),
-            (Some((certificate, key)), None) => {
-                let (origin, certificates) = certificate.read()?;
-                let (key_origin, key) = key.read()?;
-                Some(Identity { origin: format!("{origin} with {key_origin}"), certificates, key })
-            }
-            (None, None) => None,
-        };
-        let token = match (exec.and_then(|exec| exec.token.clone()), &user.token_file) {
-            (Some(token), _) => Some(token),
-            (None, Some(path)) => Some(read_token(path)?),
-            (None, None) => user.token.clone(),
-        };
-        let authorization = match (token, &user.basic) {
-            (Some(token), _) => Some(format!("Bearer {token}")),
-            (None, Some((name, password))) => {
-                let pair = base64::prelude::BASE64_STANDARD.encode(format!("{name}:{password}"));
-                Some(format!("Basic {pair}"))
-            }
-            (None, None) => None,
-        };
-        let tls = TlsMaterial { ca, identity, insecure: *insecure };
-        Ok(Session { tls, authorization, run: printed.run })
-    }
+/// The session of a location, with what the exec plugin printed for it.
+fn session_with(location: &Location, printed: &Printed) -> Result<Session, Error> {
+    let Location { ca, insecure, user, .. } = location;
+    let ca = ca.as_ref().map(Material::read).transpose()?;
+    let exec = printed.credential.as_ref();
+    let identity = match (&user.identity, exec.and_then(|exec| exec.identity.as_ref())) {
+        (_, Some((certificate, key))) => Some(Identity {
+            origin: "what the exec plugin printed".to_owned(),
+            certificates: certificate.clone().into_bytes(),
+            key: key.clone().into_bytes(),
+        }),
+        (Some((certificate, key)), None) => {
+            let (origin, certificates) = certificate.read()?;
+            let (key_origin, key) = key.read()?;
+            Some(Identity { origin: format!("{origin} with {key_origin}"), certificates, key })
+        }
+        (None, None) => None,
+    };
+    let token = match (exec.and_then(|exec| exec.token.clone()), &user.token_file) {
+        (Some(token), _) => Some(token),
+        (None, Some(path)) => Some(read_token(path)?),
+        (None, None) => user.token.clone(),
+    };
+    let authorization = match (token, &user.basic) {
+        (Some(token), _) => Some(format!("Bearer {token}")),
+        (None, Some((name, password))) => {
+            let pair = base64::prelude::BASE64_STANDARD.encode(format!("{name}:{password}"));
+            Some(format!("Basic {pair}"))
+        }
+        (None, None) => None,
+    };
+    let tls = TlsMaterial { ca, identity, insecure: *insecure };
+    Ok(Session { tls, authorization, run: printed.run })
+}
+
+/// Whether a session can be had without the exec plugin.
+fn check(location: &Location) -> Result<(), Error> {
+    session_with(location, &Printed::default())?.tls.config().map(drop)
 }
 
 /// The day of a moment in a certificate, as `2026-06-02`.
@@ -198,8 +220,15 @@ pub(super) fn day(time: UnixTime) -> String {
 /// # Errors
 /// No place says where the API is, or what it says cannot be used.
 pub fn find(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Arc<Credentials>, Error> {
-    let location = Environment::of_process().locate(kubeconfig, context)?;
-    Credentials::new(location).map(Arc::new)
+    Credentials::new(locate(kubeconfig, context)?).map(Arc::new)
+}
+
+/// Where the API is now: the flags are `kubeconfig` and `context`, the rest is looked for.
+///
+/// # Errors
+/// No place says where the API is, or what it says cannot be used.
+pub fn locate(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Location, Error> {
+    Environment::of_process().locate(kubeconfig, context)
 }
 
 /// The bytes of a file.

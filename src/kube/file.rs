@@ -17,6 +17,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
@@ -92,6 +94,8 @@ pub struct ClusterFile {
     content: Option<u64>,
     /// The hash of the good content that was read last.
     good: Option<u64>,
+    /// Somebody wants it read, whether it looks the same or not.
+    again: Arc<AtomicBool>,
 }
 
 impl ClusterFile {
@@ -102,11 +106,21 @@ impl ClusterFile {
     pub fn open(path: PathBuf, keys: AnnotationKeys) -> Result<(Self, Objects), FileError> {
         let signature = Signature::of(&path);
         let bytes = read(&path)?;
-        let mut file = Self { path, keys, seen: (signature, true), content: None, good: None };
+        let mut file = Self { path, keys, seen: (signature, true), content: None, good: None, again: Arc::default() };
         file.content = Some(hash(&bytes));
         let objects = file.decode(&bytes)?;
         file.good = file.content;
         Ok((file, objects))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Set to true, it has the file read again within two looks.
+    pub fn again(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.again)
     }
 
     /// Follows the file until told to stop.
@@ -150,6 +164,10 @@ impl ClusterFile {
         if self.seen.0 != signature {
             self.seen = (signature, false); // perhaps it is still being written: wait for the next look
             return Ok(None);
+        }
+        if self.again.swap(false, Ordering::Relaxed) {
+            self.seen.1 = false;
+            self.content = None; // so that something is said, also when nothing changed
         }
         if self.seen.1 {
             return Ok(None);

@@ -16,14 +16,15 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, select};
 use parking_lot::Mutex;
 
-use self::client::{Client, Interrupt};
+use self::client::Client;
 use self::connection::Connection;
+use self::credentials::Credentials;
 use self::file::{ClusterFile, FileError};
 use self::health::Health;
 use self::objects::AnnotationKeys;
@@ -159,7 +160,15 @@ pub struct Handle {
     described: String,
     staleness: Arc<Staleness>,
     health: Arc<Health>,
-    interrupts: Vec<(Kind, Interrupt)>,
+    followed: Followed,
+}
+
+/// What is followed, as far as it can be read again.
+enum Followed {
+    /// A file, and whether it is to be read again.
+    File(PathBuf, Arc<AtomicBool>),
+    /// An API server.
+    Api { kubeconfig: Option<PathBuf>, context: Option<String>, credentials: Arc<Credentials>, shared: Arc<Shared> },
 }
 
 impl Handle {
@@ -181,9 +190,33 @@ impl Handle {
     /// Ends every read that waits for the API server. To be called when the threads are told to stop, before they are
     /// joined.
     pub fn shutdown(&self) {
-        for (_, interrupt) in &self.interrupts {
-            interrupt.close();
+        if let Followed::Api { shared, .. } = &self.followed {
+            shared.interrupts.iter().for_each(|(_, interrupt)| interrupt.close());
         }
+    }
+
+    /// Reads the files again that say where the API is, or what the cluster is; says what came of it. What is served
+    /// meanwhile stays. Where the API is another one, or we are somebody else there, everything is listed anew.
+    ///
+    /// # Errors
+    /// The kubeconfig cannot be used; nothing changes then. What is wrong with a cluster file is in the log.
+    pub fn reload(&self) -> Result<String, Error> {
+        let (kubeconfig, context, credentials, shared) = match &self.followed {
+            Followed::File(path, again) => {
+                again.store(true, Ordering::Relaxed);
+                return Ok(format!("the cluster file {} is read again", path.display()));
+            }
+            Followed::Api { kubeconfig, context, credentials, shared } => (kubeconfig, context, credentials, shared),
+        };
+        let location = credentials::locate(kubeconfig.as_deref(), context.as_deref()).map_err(Error::Credentials)?;
+        let described = format!("{} ({})", location.server(), location.described);
+        if !credentials.replace(location).map_err(Error::Credentials)? {
+            return Ok(format!("{described} is as before; files that it names are read before each request anyway"));
+        }
+        // As after a restore: versions of one server mean nothing to another.
+        shared.restored.fetch_add(1, Ordering::AcqRel);
+        shared.interrupts.iter().for_each(|(_, interrupt)| interrupt.interrupt());
+        Ok(format!("from now on the cluster is {described}"))
     }
 }
 
@@ -205,9 +238,10 @@ pub fn spawn(
             let described = format!("cluster file {}", path.display());
             let (file, first) = ClusterFile::open(path, keys).map_err(Error::File)?;
             let ages = Arc::clone(&staleness);
+            let followed = Followed::File(file.path().to_owned(), file.again());
             threads.spawn("watch-file", move || file.run(first, &events, &ages, &stop)).map_err(Error::Thread)?;
             let health = Arc::new(Health::new(&[], Instant::now()));
-            return Ok(Handle { described, staleness, health, interrupts: Vec::new() });
+            return Ok(Handle { described, staleness, health, followed });
         }
         Source::Api { kubeconfig, context } => (kubeconfig, context),
     };
@@ -226,8 +260,9 @@ pub fn spawn(
         connection: Connection::new(&server, Arc::clone(&staleness)),
         allowed: Mutex::default(),
         restored: AtomicU64::new(0),
-        interrupts: interrupts.clone(),
+        interrupts,
     });
+    let followed = Followed::Api { kubeconfig, context, credentials, shared: Arc::clone(&shared) };
     for (kind, client) in clients {
         let (shared, events, stop) = (Arc::clone(&shared), events.clone(), stop.clone());
         match kind {
@@ -237,7 +272,7 @@ pub fn spawn(
         }
         .map_err(Error::Thread)?;
     }
-    Ok(Handle { described, staleness, health, interrupts })
+    Ok(Handle { described, staleness, health, followed })
 }
 
 fn follow<T: Watched + Send + 'static>(

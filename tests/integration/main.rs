@@ -31,6 +31,8 @@ mod real_credentials;
 #[cfg(test)]
 mod real_faults;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod shown;
 #[cfg(test)]
 mod soak;
