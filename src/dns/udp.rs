@@ -21,7 +21,6 @@ use super::message::question;
 use super::mmsg::{Batch, Wait};
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
-use crate::zone::names::Ahead;
 use crate::zone::{Published, Reader, Zone};
 
 /// How often a worker looks whether it should stop.
@@ -174,9 +173,9 @@ where
         let ahead = match (zone, received) {
             (Some(zone), 2..) => {
                 let questions = self.batch.datagrams().map(|datagram| question(datagram.query, HEADER));
-                zone.look_ahead(questions.map(|question| question.map(|question| question.name())))
+                Some(zone.look_ahead(questions.map(|question| question.map(|question| question.name()))))
             }
-            _ => Ahead::default(),
+            _ => None,
         };
         if let (Some(limits), 2..) = (&mut limits, received) {
             limits.fetch(self.batch.datagrams().map(|datagram| datagram.client()));
@@ -198,7 +197,7 @@ where
                 now,
                 rotation: self.rotation,
                 config: &self.config,
-                hint: index.next().and_then(|index| ahead.get(index)),
+                hint: ahead.as_ref().zip(index.next()).and_then(|(ahead, index)| ahead.get(index)),
             };
             let answered = (self.answer)(query, zone, &context, reply);
             self.counters.queries.answered(&context, answered);

@@ -130,12 +130,6 @@ const AHEAD: usize = 64;
 #[derive(Debug)]
 pub struct Ahead<'z>([Option<&'z Name>; AHEAD]);
 
-impl Default for Ahead<'_> {
-    fn default() -> Self {
-        Self([None; AHEAD])
-    }
-}
-
 impl<'z> Ahead<'z> {
     /// The name that was asked for there, as far as is known.
     #[inline]
