@@ -71,7 +71,7 @@ fn the_page_is_whole_on_a_desk_and_on_a_phone() {
             for (width, height) in [(1280, 900), (390, 844)] {
                 for dark in [false, true] {
                     let url = format!("http://{}/{query}", daemon.http());
-                    let complaints = browser.open(&url, Window { width, height, dark });
+                    let complaints = browser.open(&url, Window { width, height, dark, scale: 1.0 });
                     let what = format!("{case}{query} at {width}, dark: {dark}");
                     assert!(complaints.is_empty(), "{what}: {complaints:#?}");
                     // Folded names are as wide as open ones only once they are open.
@@ -82,7 +82,7 @@ fn the_page_is_whole_on_a_desk_and_on_a_phone() {
                     assert_eq!(scroll, width, "{what}: {}", browser.value(wide));
                     let scheme = browser.value("getComputedStyle(document.body).backgroundColor");
                     assert_eq!(scheme == "rgb(20, 23, 26)", dark, "{what}: {scheme}");
-                    browser.open(&url, Window { width, height, dark });
+                    browser.open(&url, Window { width, height, dark, scale: 1.0 });
                     let shade = if dark { "dark" } else { "light" };
                     let name = format!("page-{case}-{number}-{width}-{shade}.png");
                     fs::write(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name), browser.picture()).unwrap();
@@ -91,4 +91,21 @@ fn the_page_is_whole_on_a_desk_and_on_a_phone() {
         }
         daemon.stop();
     }
+}
+
+/// `cargo test --test integration pictures -- --ignored` takes the pictures of the README anew.
+#[test]
+#[ignore = "it writes docs/page-light.png and docs/page-dark.png"]
+fn the_pictures_of_the_readme() {
+    let chromium = program("chromium").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut browser = Browser::start(&chromium, folder.path());
+    let daemon = from_file(Path::new("deploy/examples/home-and-cloud.yaml")); // the picture has the path as it is here
+    for (shade, dark) in [("light", false), ("dark", true)] {
+        let url = format!("http://{}/", daemon.http());
+        let complaints = browser.open(&url, Window { width: 800, height: 580, dark, scale: 1.5 });
+        assert!(complaints.is_empty(), "{complaints:#?}");
+        fs::write(repository(&format!("docs/page-{shade}.png")), browser.picture()).unwrap();
+    }
+    daemon.stop();
 }

@@ -30,6 +30,8 @@ pub(crate) struct Window {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) dark: bool,
+    /// Pixels of the screen for one of the page.
+    pub(crate) scale: f64,
 }
 
 impl Browser {
@@ -61,8 +63,8 @@ impl Browser {
 
     /// Opens a page and waits until all of it is there; returns what the browser complains of.
     pub(crate) fn open(&mut self, url: &str, window: Window) -> Vec<String> {
-        let Window { width, height, dark } = window;
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+        let Window { width, height, dark, scale } = window;
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600});
         self.call("Emulation.setDeviceMetricsOverride", size);
         let scheme = json!({"name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" }});
         self.call("Emulation.setEmulatedMedia", json!({"features": [scheme]}));
