@@ -25,8 +25,13 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts the program beside this one on a free port; its log goes to a file in `folder`.
+    /// Starts the program beside this one on a free port, without a status page; its log goes to a file in `folder`.
     pub fn start(kubeconfig: &Path, folder: &Path, level: &str) -> Outcome<Self> {
+        Self::start_with(kubeconfig, folder, level, "")
+    }
+
+    /// Likewise, with a status page on `http`.
+    pub fn start_with(kubeconfig: &Path, folder: &Path, level: &str, http: &str) -> Outcome<Self> {
         let program = std::env::current_exe()?;
         let program = program.parent().and_then(Path::parent).ok_or("no folder")?.join("k8s-node-dns");
         let address = free_address()?;
@@ -38,7 +43,7 @@ impl Daemon {
         let started = Instant::now();
         let child = Command::new(program)
             .args(["--zone", ZONE, "--soa-ns", "ns1.lb.example.test:127.0.0.1", "--soa-email", "admin@example.test"])
-            .args(["--bind", "127.0.0.1", "--port", &port, "--http-listen", "", "--log-level", level].map(OsStr::new))
+            .args(["--bind", "127.0.0.1", "--port", &port, "--http-listen", http, "--log-level", level].map(OsStr::new))
             .args([OsStr::new("--kubeconfig"), kubeconfig.as_os_str()])
             .stdin(Stdio::null())
             .stderr(File::create(&log)?)
@@ -104,7 +109,7 @@ impl Drop for Daemon {
 }
 
 /// A port of 127.0.0.1 that nobody has, for UDP or TCP.
-fn free_address() -> Outcome<SocketAddr> {
+pub fn free_address() -> Outcome<SocketAddr> {
     loop {
         let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = tcp.local_addr()?;

@@ -10,6 +10,7 @@ mod daemon;
 mod fake_api;
 mod in_process;
 mod objects;
+mod shown;
 
 use std::error::Error;
 use std::process::{Command, Stdio};
@@ -36,7 +37,7 @@ const WRITES_A_SECOND: f64 = 500.0;
 const BURST: usize = 5000;
 
 /// What is measured: its name, its unit, what it may be at 5 000 nodes.
-const ROWS: [(&str, &str, Option<f64>); 11] = [
+const ROWS: [(&str, &str, Option<f64>); 14] = [
     ("resident after loading", "MiB", Some(16.0)),
     ("resident at the peak", "MiB", Some(32.0)),
     ("resident after all of this", "MiB", None),
@@ -48,6 +49,9 @@ const ROWS: [(&str, &str, Option<f64>); 11] = [
     ("500 status writes a second", "% CPU", Some(5.0)),
     ("zones of a burst of 5 000 changes", "", Some(500.0)),
     ("event to published, median", "ms", Some(0.3)),
+    ("/metrics, median", "ms", Some(20.0)),
+    ("the status page, median", "ms", Some(100.0)),
+    ("length of the status page", "kB", Some(500.0)),
 ];
 
 fn main() -> Outcome<()> {
@@ -140,6 +144,7 @@ fn measure(nodes: usize) -> Outcome<Vec<f64>> {
 
     let zones = burst(&objects, &api, start("debug")?.0)?;
     let published = in_process::event_to_published(&objects)?;
+    let shown = shown::measure(&api, folder.path(), &last)?;
     let mib = |kib: u64| kib as f64 / 1024.0;
     Ok(vec![
         mib(loaded),
@@ -153,6 +158,9 @@ fn measure(nodes: usize) -> Outcome<Vec<f64>> {
         share,
         zones as f64,
         published,
+        shown.scrape,
+        shown.page,
+        shown.length,
     ])
 }
 
