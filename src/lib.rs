@@ -25,7 +25,7 @@
 //!   ([`report`]), which answers between events; DNS threads do nothing for it but count.
 //! - [`daemon`] is the composition root: it alone knows everybody. [`config`] makes each consumer's part of the
 //!   configuration from what [`cli`] has parsed.
-//! - [`print_zone`] looks once and ends, instead of serving; [`load`] lists the cluster for it.
+//! - [`print_zone`] and [`check`] look once and end, instead of serving; [`load`] lists the cluster for them.
 //! - [`thread`], [`signals`], [`notify`], [`logger`], [`staleness`], [`metrics`] and [`utc`] are leaves: they import nothing of ours
 //!   (the log writes the time).
 //!
@@ -60,6 +60,7 @@
 //!   build go into the next one.
 //! - Anything written to the cluster.
 
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod config;

@@ -28,6 +28,12 @@ pub struct LogConfig {
 }
 
 impl LogConfig {
+    /// The same for a command that says itself what is wrong.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        Self { level: if self.level == Level::Info { Level::Error } else { self.level }, ..self }
+    }
+
     /// The same for a command that prints and ends: how things go is no news there, unless it was asked for.
     #[must_use]
     pub fn quiet(self) -> Self {

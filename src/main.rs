@@ -4,9 +4,9 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use k8s_node_dns::cli::{self, Command};
+use k8s_node_dns::cli::{self, Arguments, Command};
 use k8s_node_dns::config::{self, Config};
-use k8s_node_dns::{daemon, load, logger, print_zone};
+use k8s_node_dns::{check, daemon, load, logger, print_zone};
 
 fn main() -> ExitCode {
     let status = status();
@@ -15,7 +15,10 @@ fn main() -> ExitCode {
 }
 
 fn status() -> ExitCode {
-    let Err(failure) = run() else { return ExitCode::SUCCESS };
+    let failure = match run() {
+        Ok(status) => return status,
+        Err(failure) => failure,
+    };
     // Exhaustive on purpose: who adds an error says here how it ends.
     let (status, hint) = match &failure {
         Failure::Arguments(_) => (2, true),
@@ -40,7 +43,7 @@ fn status() -> ExitCode {
     ExitCode::from(status)
 }
 
-fn run() -> Result<(), Failure> {
+fn run() -> Result<ExitCode, Failure> {
     let command = cli::parse(std::env::args_os().skip(1), |name| std::env::var_os(name)).map_err(Failure::Arguments)?;
     match command {
         Command::Summary => print(&cli::summary()),
@@ -54,13 +57,24 @@ fn run() -> Result<(), Failure> {
             }
             daemon::run(config).map_err(Failure::Daemon)?;
         }
+        Command::Check(arguments) => return check(arguments),
         Command::PrintZone(arguments) => {
             let config = Config::new(arguments).map_err(Failure::Config)?;
             logger::start(config.log.quiet()).map_err(Failure::Logger)?;
             print(&print_zone::zone_file(config).map_err(Failure::Load)?);
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `--check`: a line for each thing that was looked at, as soon as it is known.
+fn check(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let config = Config::new(arguments);
+    if let Ok(config) = &config {
+        logger::start(config.log.silent()).map_err(Failure::Logger)?;
+    }
+    let is_well = check::check(config, &mut |line| print(&format!("{line}\n")));
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Unlike `print!`, does not mind a reader that has gone, as `--help | head -1` has.

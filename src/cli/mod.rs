@@ -29,6 +29,8 @@ pub enum Command {
     Help,
     /// `--version`
     Version,
+    /// `--check`
+    Check(Arguments),
     /// `--print-zone`
     PrintZone(Arguments),
     /// The daemon.

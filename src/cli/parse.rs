@@ -31,6 +31,7 @@ pub fn parse(
                 // Those that need no other flag are followed at once.
                 match flag {
                     flag if flag == &flags::VERSION => return Ok(Command::Version),
+                    flag if flag == &flags::CHECK => command = Command::Check,
                     flag if flag == &flags::PRINT_ZONE => command = Command::PrintZone,
                     _ if word.name.chars().count() == 1 => return Ok(Command::Summary),
                     _ => return Ok(Command::Help),

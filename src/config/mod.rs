@@ -59,6 +59,8 @@ pub struct Config {
     pub state: Option<StateConfig>,
     /// How long DNS is answered on after SIGTERM.
     pub lame_duck: Duration,
+    /// The resolver that is asked whether it finds the zone.
+    pub check_resolver: Option<SocketAddr>,
     /// The log.
     pub log: LogConfig,
     /// What is odd about the flags; for the log, once there is one.
@@ -86,8 +88,23 @@ impl Config {
         };
         let state = state::parse(&arguments, &mut warnings)?;
         let lame_duck = lame_duck(&arguments, is_pod())?;
+        let check_resolver = check_resolver(&arguments)?;
         let log = log_config(&arguments)?;
-        Ok(Self { zone, answer, listen, http, rate_limit, tcp, source, annotations, state, lame_duck, log, warnings })
+        Ok(Self {
+            zone,
+            answer,
+            listen,
+            http,
+            rate_limit,
+            tcp,
+            source,
+            annotations,
+            state,
+            lame_duck,
+            check_resolver,
+            log,
+            warnings,
+        })
     }
 }
 
@@ -231,6 +248,13 @@ fn lame_duck(arguments: &Arguments, is_pod: bool) -> Result<Duration, Error> {
 /// Whether the kubelet started this process.
 fn is_pod() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some_and(|host| !host.is_empty())
+}
+
+/// An address and the port of DNS, unless there is another one.
+fn check_resolver(arguments: &Arguments) -> Result<Option<SocketAddr>, Error> {
+    let Some(value) = arguments.value(&flags::CHECK_RESOLVER) else { return Ok(None) };
+    let address = value.text.parse().or_else(|_| value.text.parse().map(|address| SocketAddr::new(address, 53)));
+    address.map(Some).map_err(|_| value.wrong("is not an address; names are not looked up").into())
 }
 
 fn log_config(arguments: &Arguments) -> Result<LogConfig, Error> {

@@ -10,6 +10,7 @@ pub mod objects;
 pub mod reflector;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 pub mod watch;
 
 use std::fmt;
@@ -64,6 +65,15 @@ impl Kind {
             Self::Service => "services",
             Self::EndpointSlice => "endpointslices",
         }
+    }
+
+    /// The rule that a ClusterRole needs for it.
+    pub fn rule(self) -> String {
+        let group = match self {
+            Self::Node | Self::Service => "",
+            Self::EndpointSlice => "discovery.k8s.io",
+        };
+        format!("{{apiGroups: [\"{group}\"], resources: [\"{}\"], verbs: [\"list\", \"watch\"]}}", self.resource())
     }
 }
 

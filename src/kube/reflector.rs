@@ -355,15 +355,8 @@ impl<T: Watched> Reflector<T> {
 
 /// Names the RBAC rule that a ClusterRole needs for a kind.
 fn warn_forbidden(kind: Kind, message: &str) {
-    let group = match kind {
-        Kind::Node | Kind::Service => "",
-        Kind::EndpointSlice => "discovery.k8s.io",
-    };
-    let resource = kind.resource();
-    log::warn!(
-        "the API server forbids {resource}: {message}; \
-         the ClusterRole needs {{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"list\", \"watch\"]}}"
-    );
+    let (resource, rule) = (kind.resource(), kind.rule());
+    log::warn!("the API server forbids {resource}: {message}; the ClusterRole needs {rule}");
 }
 
 fn moment() -> Moment {

@@ -25,6 +25,20 @@ flags! {
         allowed: "text, json",
         example: "json",
     }
+    /// `--check`
+    CHECK {
+        name: "check",
+        summary: "Try everything that will be needed, explain each result in a line, and exit: with 0 if all is well",
+        details: "Flags, kubeconfig, API server, each RBAC rule, what would be served, addresses and ports.",
+    }
+    /// `--check-resolver`
+    CHECK_RESOLVER {
+        name: "check-resolver",
+        value: Some("ADDRESS"),
+        summary: "A resolver that --check asks for the zone: does it forward here, or does the parent zone delegate",
+        allowed: "ADDRESS or ADDRESS:PORT, an IPv6 address with a port in brackets",
+        example: "192.0.2.53",
+    }
     /// `--print-zone`
     PRINT_ZONE {
         name: "print-zone",

@@ -150,6 +150,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("state-after", "soon", "is not a duration"),
     ("state-after", "", "is not a duration"),
     ("state-after", "5 s", "is not a duration"),
+    ("check-resolver", "", "is not an address"),
+    ("check-resolver", "dns.example.com", "names are not looked up"),
     ("lame-duck", "", "is not a duration"),
     ("lame-duck", "a while", "is not a duration"),
     ("state-max-age", "-1h", "is not a duration"),

@@ -1,0 +1,112 @@
+//! Whether the API server can be reached, knows us, and allows each rule that is needed.
+
+use super::Config;
+use crate::kube::trial::{Outcome, Trial, try_server};
+use crate::kube::{Kind, Source};
+
+type Say<'a> = &'a mut dyn FnMut(&'static str, Result<String, String>);
+
+/// Says how it is; whether there is something to be served from it. A cluster file is not looked at here.
+pub(super) fn check(config: &Config, line: Say<'_>) -> bool {
+    let Source::Api { kubeconfig, context } = &config.source else { return true };
+    let kinds = if config.annotations.service.is_some() { Kind::ALL.as_slice() } else { &[Kind::Node] };
+    match try_server(kubeconfig.as_deref(), context.as_deref(), &config.annotations, kinds) {
+        Err(error) => {
+            line("kubeconfig", Err(error.to_string()));
+            false
+        }
+        Ok(trial) => {
+            line("kubeconfig", Ok(format!("{} names {}", trial.described, trial.server)));
+            tell(&trial, line)
+        }
+    }
+}
+
+/// Says what became of the requests; whether nodes can be listed.
+fn tell(trial: &Trial, line: Say<'_>) -> bool {
+    let server = &trial.server;
+    let answered =
+        |outcome: &Outcome| matches!(outcome, Outcome::Allowed | Outcome::Forbidden(_) | Outcome::Refused(_));
+    if !trial.outcomes.iter().any(|(.., outcome)| answered(outcome)) {
+        let error = match trial.outcomes.first() {
+            Some((.., Outcome::Unauthorized(message))) => format!(
+                "{server} does not know us: {message}. Renew the token or client certificate that {} names",
+                trial.described
+            ),
+            Some((.., Outcome::NoAnswer(message))) => {
+                format!("{server} cannot be asked: {message}. See whether 'kubectl get nodes' works from this host")
+            }
+            _ => format!("{server} was not asked"),
+        };
+        line("API", Err(error));
+        return false;
+    }
+    line("API", Ok(format!("{server} answers and knows us")));
+    for (kind, verb, outcome) in &trial.outcomes {
+        let resource = kind.resource();
+        let result = match outcome {
+            Outcome::Allowed => Ok(format!("{verb} {resource}")),
+            Outcome::Forbidden(message) => Err(format!(
+                "{verb} {resource}: {message}. The ClusterRole needs {}{}",
+                kind.rule(),
+                if *kind == Kind::Node {
+                    ""
+                } else {
+                    "; without it, or with --service-annotation=, areas are served alone"
+                }
+            )),
+            Outcome::Unauthorized(message) | Outcome::Refused(message) | Outcome::NoAnswer(message) => {
+                Err(format!("{verb} {resource}: {message}"))
+            }
+        };
+        line("RBAC", result);
+    }
+    trial
+        .outcomes
+        .iter()
+        .any(|(kind, verb, outcome)| (*kind, *verb, outcome) == (Kind::Node, "list", &Outcome::Allowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Lines = Vec<(&'static str, Result<String, String>)>;
+
+    fn told(outcomes: &[(Kind, &'static str, Outcome)]) -> (bool, Lines) {
+        let mut lines = Vec::new();
+        let trial = Trial {
+            server: "https://10.0.0.1:6443".to_owned(),
+            described: "kubeconfig /etc/kube".to_owned(),
+            outcomes: outcomes.to_vec(),
+        };
+        let goes_on = tell(&trial, &mut |about, result| lines.push((about, result)));
+        (goes_on, lines)
+    }
+
+    #[test]
+    fn a_server_that_nobody_reaches_is_one_line() {
+        let silent = Outcome::NoAnswer("no connection within 5 s".to_owned());
+        let (goes_on, lines) = told(&[(Kind::Node, "list", silent.clone()), (Kind::Service, "list", silent)]);
+        let text = "https://10.0.0.1:6443 cannot be asked: no connection within 5 s. See whether 'kubectl get nodes' \
+            works from this host";
+        assert_eq!((goes_on, lines), (false, vec![("API", Err(text.to_owned()))]));
+    }
+
+    #[test]
+    fn each_rule_is_a_line_and_a_missing_one_is_written_out() {
+        let forbidden = Outcome::Forbidden("it answered 403".to_owned());
+        let (goes_on, lines) = told(&[
+            (Kind::Node, "list", Outcome::Allowed),
+            (Kind::Node, "watch", forbidden.clone()),
+            (Kind::EndpointSlice, "list", forbidden),
+        ]);
+        assert!(goes_on);
+        let rule = "The ClusterRole needs {apiGroups: [\"\"], resources: [\"nodes\"], verbs: [\"list\", \"watch\"]}";
+        assert_eq!(lines[1], ("RBAC", Ok("list nodes".to_owned())));
+        assert_eq!(lines[2], ("RBAC", Err(format!("watch nodes: it answered 403. {rule}"))));
+        let Err(slices) = &lines[3].1 else { panic!("{lines:?}") };
+        assert!(slices.contains("discovery.k8s.io") && slices.contains("areas are served alone"), "{slices}");
+        assert_eq!(lines.len(), 4);
+    }
+}

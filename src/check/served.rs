@@ -1,0 +1,45 @@
+//! What would be served: how many names, and which nodes are in and out.
+
+use super::Config;
+use crate::cluster::{Few, Plain};
+use crate::load::{Loaded, load};
+use crate::zone::Zone;
+
+/// How many nodes that are left out are named.
+const FEW: usize = 5;
+
+pub(super) fn check(config: &Config, line: &mut dyn FnMut(&'static str, Result<String, String>)) {
+    let Loaded { cluster, source } = match load(config.source.clone(), config.annotations.clone()) {
+        Ok(loaded) => loaded,
+        Err(error) => return line("cluster", Err(error.to_string())),
+    };
+    let snapshot = cluster.snapshot();
+    let is_in = |node: &&std::sync::Arc<crate::cluster::Node>| node.verdict().is_eligible();
+    let inside = snapshot.nodes.iter().filter(is_in).count();
+    let outside = snapshot.nodes.iter().filter(|node| !is_in(node));
+    let outside = outside.map(|node| format!("{} ({})", Plain(node.name()), node.verdict()));
+    let outside = Few::new(FEW, outside);
+    let mut nodes = format!("{inside} nodes in, {} out", outside.len());
+    if !outside.is_empty() {
+        nodes += &format!(": {outside}");
+    }
+    let faulty = snapshot.nodes.iter().filter(|node| node.faults().0.next().is_some()).count();
+    if faulty > 0 {
+        nodes += &format!("; {faulty} have faults in their annotations, which --print-zone names");
+    }
+    let names = Zone::build(&config.zone, &cluster).len();
+    let (areas, services) = (snapshot.areas.len(), snapshot.services.len());
+    let with_addresses = snapshot.areas.iter().filter(|area| area.eligible > 0).count();
+    let text = format!("{names} names of {areas} areas and {services} Services from {source}; {nodes}");
+    line(
+        "served",
+        if areas == 0 {
+            let key = &config.annotations.areas;
+            Err(format!("{text}. No node is in an area: kubectl annotate node NODE {key}=AREA, and its addresses"))
+        } else if with_addresses == 0 {
+            Err(format!("{text}. No area has a node that is Ready: kubectl get nodes"))
+        } else {
+            Ok(text)
+        },
+    );
+}

@@ -1,0 +1,145 @@
+//! `--check`: a line for each thing, its remedy where something is wrong, and the exit status.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use serde_json::json;
+
+use super::common::daemon::free_port;
+use super::common::{FakeApi, Fault, Launch, Verb, objects, repository};
+
+/// The lines, and whether all is well; what a line says must agree with the exit status.
+fn check(launch: Launch) -> (bool, String) {
+    let (status, out, log) = launch.switch("--check").output();
+    assert_eq!(log, "", "everything is in the lines:\n{out}");
+    let failed = out.lines().any(|line| line.starts_with("FAILED "));
+    assert!(out.lines().all(|line| line.starts_with("ok     ") || line.starts_with("FAILED ")), "{out}");
+    assert_eq!(status, Some(i32::from(failed)), "{out}");
+    (!failed, out)
+}
+
+#[track_caller]
+fn has(out: &str, words: &[&str]) {
+    assert!(out.lines().any(|line| words.iter().all(|word| line.contains(word))), "no line with {words:?} in\n{out}");
+}
+
+fn nothing_failed_but(out: &str, about: &str) {
+    for line in out.lines().filter(|line| line.starts_with("FAILED ")) {
+        assert!(line.starts_with(&format!("FAILED {about}: ")), "{out}");
+    }
+}
+
+#[test]
+fn all_is_well_with_a_cluster_file() {
+    let (well, out) = check(Launch::new().flag("--cluster-file", repository("deploy/examples/home-and-cloud.yaml")));
+    assert!(well, "{out}");
+    has(&out, &["ok     flags: the zone is lb.example.test"]);
+    has(&out, &["ok     served: ", "3 areas and 1 Services", "5 nodes in, 1 out: fra-2 (NotReady"]);
+    has(&out, &["ok     port: 127.0.0.1:", "can be listened on over UDP and TCP"]);
+}
+
+#[test]
+fn all_is_well_with_an_api_server() {
+    let api = FakeApi::start();
+    api.put(objects::node("attic", "home", "192.0.2.1"));
+    let launch = Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({})));
+    let (well, out) = check(launch.flag("--http-listen", "127.0.0.1:0"));
+    assert!(well, "{out}");
+    has(&out, &["ok     kubeconfig: kubeconfig /", &api.address.to_string()]);
+    has(&out, &["ok     API: ", "answers and knows us"]);
+    for rule in ["nodes", "services", "endpointslices"] {
+        has(&out, &[&format!("ok     RBAC: list {rule}")]);
+        has(&out, &[&format!("ok     RBAC: watch {rule}")]);
+    }
+    has(&out, &["ok     served: 5 names of 1 areas and 0 Services", "1 nodes in, 0 out"]);
+    has(&out, &["ok     http: 127.0.0.1:0"]);
+}
+
+#[test]
+fn a_flag_that_is_wrong_is_a_line() {
+    let (well, out) = check(Launch::new().flag("--ttl", "soon"));
+    assert!(!well);
+    assert_eq!(out.lines().count(), 1, "{out}");
+    has(&out, &["FAILED flags: --ttl \"soon\": is not a number"]);
+}
+
+#[test]
+fn an_api_server_that_is_away_does_not_hide_the_rest() {
+    let api = FakeApi::start();
+    api.refuse_connections();
+    let (_, out) = check(Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({}))));
+    has(&out, &["FAILED API: ", "cannot be asked", "refused", "kubectl get nodes"]);
+    has(&out, &["ok     port: "]);
+    nothing_failed_but(&out, "API");
+
+    let (_, out) = check(Launch::new().flag("--kubeconfig", "/nonexistent/kubeconfig"));
+    has(&out, &["FAILED kubeconfig: ", "/nonexistent/kubeconfig"]);
+    nothing_failed_but(&out, "kubeconfig");
+}
+
+#[test]
+fn a_server_that_says_nothing_is_waited_for_ten_seconds() {
+    let api = FakeApi::start();
+    for resource in ["nodes", "services", "endpointslices"] {
+        api.always(Verb::Check, resource, Fault::silence());
+    }
+    let (_, out) = check(Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({}))));
+    has(&out, &["FAILED API: ", "no answer within 10 s"]);
+}
+
+#[test]
+fn a_token_that_is_not_known_is_told_from_a_rule_that_is_missing() {
+    let api = FakeApi::start();
+    api.put(objects::node("attic", "home", "192.0.2.1"));
+    api.require_token("right");
+    let (_, out) = check(Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({"token": "wrong"}))));
+    has(&out, &["FAILED API: ", "does not know us", "401", "Renew the token"]);
+
+    for verb in [Verb::Check, Verb::List] {
+        api.always(verb, "endpointslices", Fault::forbidden("endpointslices", "discovery.k8s.io"));
+    }
+    let (_, out) = check(Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({"token": "right"}))));
+    has(&out, &["ok     RBAC: list services"]);
+    has(&out, &["FAILED RBAC: list endpointslices", "apiGroups: [\"discovery.k8s.io\"]", "areas are served alone"]);
+    has(&out, &["ok     served: "]);
+    nothing_failed_but(&out, "RBAC");
+}
+
+#[test]
+fn a_cluster_without_areas_is_told_how_to_get_one() {
+    let api = FakeApi::start();
+    api.put(objects::node("attic", "", "192.0.2.1"));
+    let (_, out) = check(Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({}))));
+    has(&out, &["FAILED served: ", "kubectl annotate node NODE k8s.pootis.network/node-areas=AREA"]);
+}
+
+#[test]
+fn each_address_that_cannot_be_bound_is_a_line() {
+    let file = repository("deploy/examples/home-and-cloud.yaml");
+    let port = free_port();
+    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let launch = Launch::new().flag("--cluster-file", file).flag("--bind", "127.0.0.2,192.0.2.1");
+    let (_, out) = check(launch.flag("--port", port.to_string()));
+    has(&out, &[&format!("ok     port: 127.0.0.2:{port}")]);
+    has(&out, &[&format!("FAILED port: cannot listen on 127.0.0.1:{port} over TCP: address in use"), "ss -tlpn"]);
+    has(&out, &["FAILED port: cannot listen on 192.0.2.1:", "ip address"]);
+    nothing_failed_but(&out, "port");
+}
+
+#[test]
+fn a_resolver_is_asked_for_the_zone() {
+    let file = repository("deploy/examples/home-and-cloud.yaml");
+    let daemon = Launch::new().flag("--cluster-file", &file).start();
+    daemon.wait_for("home.lb.example.test A", "192.0.2.10 192.0.2.11");
+    let with = |server: String| Launch::new().flag("--cluster-file", &file).flag("--check-resolver", server);
+    let (well, out) = check(with(daemon.address.to_string()));
+    assert!(well, "{out}");
+    has(&out, &["ok     resolver: ", "has lb.example.test with serial ", "name servers ns1.lb.example.test"]);
+
+    let (_, out) = check(with(daemon.address.to_string()).flag("--zone", "other.test"));
+    has(&out, &["FAILED resolver: ", "has no SOA of other.test (REFUSED)", "Bringing questions to it"]);
+    let (_, out) = check(with(daemon.address.to_string()).flag("--soa-ns", "ns9.lb.example.test:192.0.2.9"));
+    has(&out, &["FAILED resolver: ", "but --soa-ns says ns1.lb.example.test, ns9.lb.example.test"]);
+    let (_, out) = check(with(format!("127.0.0.1:{}", free_port())));
+    has(&out, &["FAILED resolver: ", "gives no reply"]);
+    daemon.stop();
+}
