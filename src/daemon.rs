@@ -4,7 +4,7 @@ mod attend;
 
 use std::fmt;
 use std::io;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
@@ -24,6 +24,7 @@ use crate::dns::{descriptors, tcp, udp};
 use crate::http::site::Site;
 use crate::http::{self, Origin, Sources, WatchHealth};
 use crate::kube;
+use crate::logger;
 use crate::notify::Notify;
 use crate::publisher::Publisher;
 use crate::signals::Signals;
@@ -72,6 +73,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let limits = Limits { rate: config.rate_limit, tcp: connections(config.tcp, &listeners) };
     let answer_config = Arc::new(config.answer);
     let listening = listeners.local_addrs().to_vec();
+    let first_address = listening.first().copied();
     let (udp, tcp) = serve_dns(&mut threads, listeners, &published, Arc::clone(&answer_config), limits)?;
     let stopping = Arc::new(AtomicBool::new(false));
     let origin = Arc::new(OnceLock::new());
@@ -126,6 +128,11 @@ pub fn run(config: Config) -> Result<(), Error> {
         zone,
         started,
     };
+    if logger::is_for_people(config.log)
+        && let Some(address) = first_address
+    {
+        log::info!("ask it: {}", dig(address, &attendant.zone));
+    }
     let result = attendant.attend(config.lame_duck);
     signals.ending();
     stopping.store(true, Ordering::Relaxed);
@@ -224,6 +231,14 @@ fn watches(source: &kube::Handle) -> Box<dyn Fn() -> Vec<WatchHealth> + Send + S
     })
 }
 
+/// What to type to see it answer.
+fn dig(address: SocketAddr, zone: &str) -> String {
+    // A wildcard is no address to ask; `::` serves IPv4 too, or is beside `0.0.0.0`.
+    let ip = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+    let port = if address.port() == 53 { String::new() } else { format!(" -p {}", address.port()) };
+    format!("dig @{ip}{port} {zone} SOA")
+}
+
 fn system(what: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::System { what, source }
 }
@@ -282,6 +297,17 @@ mod tests {
         ] {
             let error = Error::ThreadEnded(Ended { thread: "udp-0".to_owned(), panicked });
             assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn what_to_ask_can_be_typed() {
+        for (address, expect) in [
+            ("[::]:53", "dig @127.0.0.1 lb.example.test SOA"),
+            ("0.0.0.0:5300", "dig @127.0.0.1 -p 5300 lb.example.test SOA"),
+            ("[2001:db8::1]:5300", "dig @2001:db8::1 -p 5300 lb.example.test SOA"),
+        ] {
+            assert_eq!(dig(address.parse().unwrap(), "lb.example.test"), expect);
         }
     }
 }

@@ -7,7 +7,8 @@
 //! Messages hold names and reasons from the cluster, which whoever may annotate a node can choose: control characters in
 //! them are escaped, so that nobody forges a line or drives a terminal.
 
-use std::io::{self, Write as _};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Builder;
@@ -46,7 +47,8 @@ impl LogConfig {
 pub enum Format {
     /// `2026-11-23T03:40:44.123Z INFO  message`
     Text,
-    /// `{"time":"2026-11-23T03:40:44.123Z","level":"info","message":"message"}`
+    /// `{"time":"2026-11-23T03:40:44.123Z","level":"info","message":"message"}`: these keys, in this order, always
+    /// strings.
     Json,
 }
 
@@ -141,12 +143,36 @@ fn logger(config: LogConfig) -> env_logger::Builder {
     let ours = config.level.to_level_filter();
     // TLS and HTTP libraries tell at debug what nobody asked for; at trace everybody may speak.
     let others = if ours == LevelFilter::Trace { ours } else { ours.min(LevelFilter::Warn) };
+    let in_colour = is_for_people(config) && may_have_colours(|name| std::env::var_os(name));
     let mut logger = env_logger::Builder::new();
+    logger.filter_level(others).filter_module(OURS, ours).format(move |line, record| {
+        let text = format_line(config.format, SystemTime::now(), record);
+        writeln!(line, "{}", if in_colour { painted(&text, record.level()) } else { text })
+    });
     logger
-        .filter_level(others)
-        .filter_module(OURS, ours)
-        .format(move |line, record| writeln!(line, "{}", format_line(config.format, SystemTime::now(), record)));
-    logger
+}
+
+/// Whether somebody reads the log as it comes, in the form for people.
+pub fn is_for_people(config: LogConfig) -> bool {
+    config.format == Format::Text && io::stderr().is_terminal()
+}
+
+/// Whether a terminal is to have colours (<https://no-color.org>).
+fn may_have_colours(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let refuses = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refuses && variable("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
+}
+
+/// The line of a message with its level in colour.
+fn painted(line: &str, level: Level) -> String {
+    let colour = match level {
+        Level::Error => 31,
+        Level::Warn => 33,
+        Level::Info => 32,
+        Level::Debug | Level::Trace => 2,
+    };
+    // Before the level is the time, which has no such word.
+    line.replacen(level.as_str(), &format!("\u{1b}[{colour}m{level}\u{1b}[0m"), 1)
 }
 
 /// The line of a record, without its end.
@@ -217,6 +243,22 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         let expect = serde_json::json!({"time": "1970-01-01T00:00:01.500Z", "level": "warn", "message": message});
         assert_eq!(value, expect);
+    }
+
+    #[test]
+    fn colours_are_for_terminals_that_want_them() {
+        for (no_color, term, expect) in [
+            (None, Some("xterm-256color"), true),
+            (Some(""), Some("linux"), true),
+            (Some("1"), Some("xterm"), false),
+            (None, Some("dumb"), false),
+            (None, None, false),
+        ] {
+            let variable = |name: &str| if name == "NO_COLOR" { no_color } else { term }.map(OsString::from);
+            assert_eq!(may_have_colours(variable), expect, "NO_COLOR {no_color:?} TERM {term:?}");
+        }
+        let line = "1970-01-01T00:00:01.500Z WARN  a WARN in a message";
+        assert_eq!(painted(line, Level::Warn), "1970-01-01T00:00:01.500Z \u{1b}[33mWARN\u{1b}[0m  a WARN in a message");
     }
 
     #[test]

@@ -194,3 +194,19 @@ fn a_reader_of_the_log_that_stalls_does_not_hold_up_the_end() {
     let status = command.args(CANNOT_START).stderr(OwnedFd::from(stderr)).status().unwrap();
     assert_eq!(status.code(), Some(1));
 }
+
+#[test]
+fn a_terminal_gets_colours_unless_it_refuses_them() {
+    let line = format!("{} {} {}", env!("CARGO_BIN_EXE_k8s-node-dns"), REQUIRED.join(" "), CANNOT_START.join(" "));
+    for (refused, level) in [(false, "\u{1b}[31mERROR\u{1b}[0m cannot"), (true, " ERROR cannot")] {
+        // script(1) of bsdutils runs a command on a terminal of its own.
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR").stdin(Stdio::null());
+        if refused {
+            command.env("NO_COLOR", "1");
+        }
+        let (status, out, err) = outcome(&mut command);
+        assert_eq!(status, Some(1), "{out}{err}");
+        assert!(out.contains(level), "{level:?} is not in {out:?}");
+    }
+}

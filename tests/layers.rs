@@ -40,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "report",
             "dns",
             "http",
+            "logger",
             "signals",
             "notify",
             "thread",

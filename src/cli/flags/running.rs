@@ -22,6 +22,7 @@ flags! {
         default: Default::Text("text"),
         section: Section::Logging,
         summary: "How: text or json, one line an event",
+        details: "JSON has the keys time, level and message. Text has colours on a terminal, unless NO_COLOR is set.",
         allowed: "text, json",
         example: "json",
     }
