@@ -8,6 +8,7 @@
 //!
 //! Which fields count is in `records`, how a single value is taken in `slot`, how the others are skipped in `skim`; the types that come out are in [`super::objects`].
 
+mod nesting;
 mod records;
 mod skim;
 mod slot;

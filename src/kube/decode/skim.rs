@@ -15,6 +15,7 @@ use std::rc::Rc;
 use memchr::memchr2;
 
 use super::Budget;
+use super::nesting::Nesting;
 
 /// As much as there is in a TLS record.
 const BUFFER: usize = 16 * 1024;
@@ -112,32 +113,13 @@ impl<R: Read> Skim<R> {
 
     /// Skips a map or a list, whose bracket comes next; false when it has no end.
     fn skip_nested(&mut self) -> io::Result<bool> {
-        let mut depth = 0_usize;
+        let mut nesting = Nesting::default();
         loop {
             let rest = self.fill()?;
-            if rest.is_empty() {
-                return Ok(false);
-            }
-            let mut seen = rest.len();
-            let mut in_string = false;
-            for (at, byte) in rest.iter().enumerate() {
-                match byte {
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => depth -= 1,
-                    b'"' => in_string = true,
-                    _ => continue,
-                }
-                if in_string || depth == 0 {
-                    seen = at + usize::from(!in_string);
-                    break;
-                }
-            }
-            self.start += seen;
-            if in_string && !self.skip_string()? {
-                return Ok(false);
-            }
-            if depth == 0 {
-                return Ok(true);
+            let (length, end) = (rest.len(), nesting.end(rest));
+            self.start += end.unwrap_or(length);
+            if end.is_some() || length == 0 {
+                return Ok(end.is_some());
             }
         }
     }
