@@ -73,7 +73,7 @@ fn published() -> Arc<Published> {
         name: format!("node-{i}"),
         areas: Some(if i < 3 { "home, big".into() } else { "big".into() }),
         addresses: Some(format!("192.0.2.{i}, 2001:db8::{i}")),
-        ready: Some(Condition { status: "True".into(), ..Condition::default() }),
+        ready: Some(Condition { status: "True".into(), ..Condition::default() }.into()),
         ..Node::default()
     };
     let mut cluster = Cluster::new(false);

@@ -44,7 +44,7 @@ pub enum Ineligible {
 
 impl<'a> From<&'a objects::Node> for Evidence<'a> {
     fn from(node: &'a objects::Node) -> Self {
-        Self { deleting: node.deleting, ready: node.ready.as_ref() }
+        Self { deleting: node.deleting, ready: node.ready.as_deref() }
     }
 }
 

@@ -42,11 +42,12 @@ pub(super) struct Index {
     /// Each in a place of its own, shared with snapshots: in a map they would take twice as much.
     pub(super) nodes: BTreeMap<String, Arc<Node>>,
     pub(super) areas: BTreeMap<Area, AreaNodes>,
-    pub(super) services: BTreeMap<ServiceName, Backing>,
+    /// Their names are shared with whatever else leads to them.
+    pub(super) services: BTreeMap<Arc<ServiceName>, Backing>,
     /// The named Services that a node hosts, also of nodes that are not known (yet); sorted.
-    hosted: BTreeMap<String, Vec<ServiceName>>,
+    hosted: BTreeMap<Box<str>, Vec<Arc<ServiceName>>>,
     /// The Service that each slice belongs to.
-    pub(super) slices: BTreeMap<NamespacedName, ServiceName>,
+    pub(super) slices: BTreeMap<NamespacedName, Arc<ServiceName>>,
 }
 
 impl Index {
@@ -111,7 +112,7 @@ impl Index {
         }
         for service in self.hosted.get(name).into_iter().flatten() {
             let Some(backing) = self.services.get_mut(service) else { continue };
-            let mut shift = journal.shift(|| Owner::Service(service.clone()));
+            let mut shift = journal.shift(|| Owner::Service((**service).clone()));
             if let Some(addresses) = after {
                 backing.tally.add(addresses, shift.as_deref_mut());
             }
@@ -121,15 +122,22 @@ impl Index {
         }
     }
 
+    /// The one name of a Service that all who lead to it share.
+    fn shared(&self, service: &ServiceName) -> Arc<ServiceName> {
+        let known = self.services.get_key_value(service);
+        known.map_or_else(|| Arc::new(service.clone()), |(known, _)| Arc::clone(known))
+    }
+
     /// A Service gets or loses its name.
     pub(super) fn set_named(&mut self, service: &ServiceName, named: bool, journal: &mut Journal) {
         if self.services.get(service).is_some_and(|backing| backing.named) == named {
             return;
         }
-        let backing = self.services.entry(service.clone()).or_default();
+        let service = &self.shared(service);
+        let backing = self.services.entry(Arc::clone(service)).or_default();
         backing.named = named;
         let hosts: Vec<String> = backing.hosts.iter().map(ToOwned::to_owned).collect();
-        let mut shift = journal.shift(|| Owner::Service(service.clone()));
+        let mut shift = journal.shift(|| Owner::Service((**service).clone()));
         shift.iter_mut().for_each(|shift| shift.note_existence(named));
         for node in hosts {
             self.set_hosted(service, &node, named, shift.as_deref_mut());
@@ -141,12 +149,12 @@ impl Index {
     pub(super) fn set_slice(&mut self, key: &NamespacedName, slice: Option<EndpointSlice>, journal: &mut Journal) {
         let new = slice.and_then(|EndpointSlice { service, endpoints, .. }| {
             let name = service.filter(|name| !name.is_empty())?;
-            Some((ServiceName { namespace: key.namespace.clone(), name }, endpoints))
+            Some((self.shared(&ServiceName { namespace: key.namespace.clone(), name }), endpoints))
         });
         let owner = new.as_ref().map(|(service, _)| service);
         if self.slices.get(key) != owner {
             let old = match owner {
-                Some(owner) => self.slices.insert(key.clone(), owner.clone()),
+                Some(owner) => self.slices.insert(key.clone(), Arc::clone(owner)),
                 None => self.slices.remove(key),
             };
             if let Some(old) = old {
@@ -155,13 +163,13 @@ impl Index {
             }
         }
         if let Some((service, endpoints)) = new {
-            let backing = self.services.entry(service.clone()).or_default();
+            let backing = self.services.entry(Arc::clone(&service)).or_default();
             let moved = backing.hosts.set(&key.name, Some(endpoints));
             self.move_hosts(&service, moved, journal);
         }
     }
 
-    fn move_hosts(&mut self, service: &ServiceName, moved: Moved, journal: &mut Journal) {
+    fn move_hosts(&mut self, service: &Arc<ServiceName>, moved: Moved, journal: &mut Journal) {
         if !moved.is_empty() && self.services.get(service).is_some_and(|backing| backing.named) {
             let (mut shift, mut hosts) = journal.service(service);
             for (nodes, here) in [(moved.gained, true), (moved.lost, false)] {
@@ -175,15 +183,15 @@ impl Index {
     }
 
     /// A node begins or ceases to host a named Service.
-    fn set_hosted(&mut self, service: &ServiceName, node: &str, here: bool, shift: Option<&mut Shift>) {
+    fn set_hosted(&mut self, service: &Arc<ServiceName>, node: &str, here: bool, shift: Option<&mut Shift>) {
         if here {
             if !self.hosted.contains_key(node) {
-                self.hosted.insert(node.to_owned(), Vec::with_capacity(1));
+                self.hosted.insert(node.into(), Vec::with_capacity(1));
             }
             if let Some(hosted) = self.hosted.get_mut(node)
                 && let Err(place) = hosted.binary_search(service)
             {
-                hosted.insert(place, service.clone());
+                hosted.insert(place, Arc::clone(service));
             }
         } else if let Some(hosted) = self.hosted.get_mut(node) {
             if let Ok(place) = hosted.binary_search(service) {

@@ -4,9 +4,10 @@
 //! [`Fault`] for each part that was skipped. What people write by hand works: spaces around commas, empty parts,
 //! repeats, upper case.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Addresses;
 use super::eligibility::{Evidence, Verdict};
@@ -72,15 +73,33 @@ pub struct Node {
     verdict: Option<Box<Verdict>>,
 }
 
+/// Annotations of areas that were read, as long as a node has them: many nodes have the same one, word for word.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownAreas(HashMap<Box<str>, Weak<Reading<Vec<Area>>>>);
+
+impl KnownAreas {
+    fn read(&mut self, annotation: &str) -> Arc<Reading<Vec<Area>>> {
+        if let Some(known) = self.0.get(annotation).and_then(Weak::upgrade) {
+            return known;
+        }
+        if self.0.len() == self.0.capacity() {
+            self.0.retain(|_, reading| reading.strong_count() > 0); // before it grows
+        }
+        let reading = Arc::new(read_areas(annotation));
+        self.0.insert(annotation.into(), Arc::downgrade(&reading));
+        reading
+    }
+}
+
 /// The verdict on all others.
 const ELIGIBLE: &Verdict = &Verdict::Eligible;
 
 impl Node {
     /// Reads a node. Annotations that are as they were before are not read again.
-    pub(super) fn read(object: objects::Node, before: Option<&Self>) -> Self {
+    pub(super) fn read(object: objects::Node, before: Option<&Self>, known: &mut KnownAreas) -> Self {
         let areas = match before {
             Some(before) if before.object.areas == object.areas => Arc::clone(&before.areas),
-            _ => Arc::new(read_areas(object.areas.as_deref().unwrap_or_default())),
+            _ => known.read(object.areas.as_deref().unwrap_or_default()),
         };
         let addresses = match before {
             Some(before) if before.object.addresses == object.addresses => Arc::clone(&before.addresses),

@@ -27,7 +27,7 @@ impl<'a> Slice<'a> {
 impl Cluster {
     /// All Services whose annotation gives them a name, also while EndpointSlices are unknown.
     pub fn annotated(&self) -> impl Iterator<Item = &ServiceName> {
-        self.index.services.iter().filter(|(_, backing)| backing.named).map(|(service, _)| service)
+        self.index.services.iter().filter(|(_, backing)| backing.named).map(|(service, _)| &**service)
     }
 
     /// All slices of Services.

@@ -81,7 +81,7 @@ impl Snapshot {
         let known = loads.services.has_objects() && loads.slices.has_objects();
         let named = index.services.iter().filter(|(_, backing)| known && backing.named);
         let services = named.map(|(service, backing)| ServiceStanding {
-            service: service.clone(),
+            service: (**service).clone(),
             hosts: backing.hosts.iter().map(ToOwned::to_owned).collect(),
             draining: backing.hosts.draining(),
             addresses: backing.tally.addresses(),
@@ -147,7 +147,7 @@ mod tests {
             name: name.into(),
             areas: Some(areas.into()),
             addresses: Some("192.0.2.1".into()),
-            ready: Some(Condition { status: status.into(), ..Condition::default() }),
+            ready: Some(Condition { status: status.into(), ..Condition::default() }.into()),
             ..objects::Node::default()
         }
     }

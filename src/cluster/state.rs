@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::excerpt::Few;
 use super::index::{AreaNodes, Backing, Index};
 use super::loads::{Load, Loads};
-use super::node::{Area, Node};
+use super::node::{Area, KnownAreas, Node};
 use super::snapshot::{Snapshot, Turns};
 use super::story::{AreaCount, Effects, FEW, ServiceTurn, Story, node_turns};
 use super::tally::Journal;
@@ -26,6 +26,7 @@ const NAMED: &str = "true";
 pub struct Cluster {
     loads: Loads,
     pub(super) index: Index,
+    known_areas: KnownAreas,
     turns: Turns,
 }
 
@@ -63,6 +64,7 @@ impl Cluster {
         Self {
             loads: Loads { nodes: Load::Missing, services: load, slices: load },
             index: Index::default(),
+            known_areas: KnownAreas::default(),
             turns: Turns::default(),
         }
     }
@@ -170,7 +172,7 @@ impl Cluster {
         if same {
             return;
         }
-        let new = new.map(|new| Node::read(new, old));
+        let new = new.map(|new| Node::read(new, old, &mut self.known_areas));
         if let Some(new) = &new {
             telling.faults(new, old);
         }
@@ -201,7 +203,8 @@ impl Cluster {
             Change::Applied(service) => self.index.set_named(&service.key, named(&service), journal),
             Change::Deleted(key) => self.index.set_named(&key, false, journal),
             Change::Replaced(list) => {
-                let known = self.index.services.iter().filter(|(_, backing)| backing.named).map(|(key, _)| key.clone());
+                let known =
+                    self.index.services.iter().filter(|(_, backing)| backing.named).map(|(key, _)| (**key).clone());
                 for (key, service) in replacement(list, known.collect()) {
                     self.index.set_named(&key, service.as_ref().is_some_and(named), journal);
                 }
@@ -295,7 +298,7 @@ impl Cluster {
         }
         let named = self.index.services.iter().filter(|(_, backing)| backing.named);
         let empty = named.clone().filter(|(_, backing)| backing.tally.is_empty());
-        let empty = Few::new(FEW, empty.map(|(service, _)| Owner::Service(service.clone())));
+        let empty = Few::new(FEW, empty.map(|(service, _)| Owner::Service((**service).clone())));
         Some(Story::ServicesListed { named: named.count(), empty })
     }
 
@@ -354,7 +357,7 @@ impl Cluster {
     pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
         let known = self.services_listed();
         let named = self.index.services.iter().filter(move |(_, backing)| known && backing.named);
-        named.map(|(service, _)| service)
+        named.map(|(service, _)| &**service)
     }
 
     /// The addresses of the eligible nodes that host a Service; `None` when it has no name.

@@ -45,7 +45,7 @@ const PAGE: u32 = 500;
 
 /// What a connection keeps ready for either direction, twice. A request's or a reply's head must fit into it, and a TLS
 /// record; tokens of service accounts have 1 or 2 KiB, and all heads of an API server together hardly more.
-const BUFFER: usize = 32 * 1024;
+const BUFFER: usize = 16 * 1024;
 
 /// How much of an error's body is read.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;

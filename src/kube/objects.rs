@@ -4,6 +4,7 @@
 //! of its own because these are the types that the rest of the daemon knows; how they are decoded is nobody's business.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// The annotation keys that are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +37,8 @@ pub struct Node {
     pub areas: Option<String>,
     /// The value of the addresses annotation.
     pub addresses: Option<String>,
-    /// The condition of type Ready in `status.conditions`.
-    pub ready: Option<Condition>,
+    /// The condition of type Ready in `status.conditions`; nodes that are well share one.
+    pub ready: Option<Arc<Condition>>,
 }
 
 /// A node condition, without its heartbeat.

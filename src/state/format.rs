@@ -261,11 +261,8 @@ impl<'a> NodeRecord<&'a str> {
 impl NodeRecord<String> {
     fn into_object(self) -> Node {
         let Self { name, deleting, areas, addresses, ready } = self;
-        let ready = ready.map(|ConditionRecord { status, reason, message, since }| Condition {
-            status,
-            reason,
-            message,
-            since,
+        let ready = ready.map(|ConditionRecord { status, reason, message, since }| {
+            Condition { status, reason, message, since }.into()
         });
         Node { name, deleting, areas, addresses, ready }
     }

@@ -44,14 +44,14 @@ pub(crate) fn node(name: &str, areas: &str, addresses: &str) -> Node {
         name: name.into(),
         areas: Some(areas.into()),
         addresses: Some(addresses.into()),
-        ready: Some(Condition { status: "True".into(), ..Condition::default() }),
+        ready: Some(Condition { status: "True".into(), ..Condition::default() }.into()),
         ..Node::default()
     }
 }
 
 /// A node that is not.
 pub(crate) fn not_ready(node: Node) -> Node {
-    Node { ready: Some(Condition { status: "False".into(), ..Condition::default() }), ..node }
+    Node { ready: Some(Condition { status: "False".into(), ..Condition::default() }.into()), ..node }
 }
 
 /// A Service that wants a name, and its slice with a ready endpoint on each of `nodes`.

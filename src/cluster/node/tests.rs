@@ -11,7 +11,7 @@ fn node(areas: &str, addresses: &str) -> Node {
         addresses: Some(addresses.into()),
         ..objects::Node::default()
     };
-    Node::read(object, None)
+    Node::read(object, None, &mut KnownAreas::default())
 }
 
 fn areas(annotation: &str) -> (Vec<String>, Vec<String>) {
@@ -177,23 +177,23 @@ fn thousands_of_faults_are_counted_and_few_of_them_kept() {
 fn an_annotation_that_stays_is_not_read_again() {
     let before = node("home,a!b", "203.0.113.7,x");
     let mut object = before.object.clone();
-    object.ready = Some(objects::Condition { status: "True".into(), ..<_>::default() });
-    let after = Node::read(object.clone(), Some(&before));
+    object.ready = Some(objects::Condition { status: "True".into(), ..<_>::default() }.into());
+    let after = Node::read(object.clone(), Some(&before), &mut KnownAreas::default());
     assert!(Arc::ptr_eq(&before.areas, &after.areas) && Arc::ptr_eq(&before.addresses, &after.addresses));
     assert_eq!(after.faults_since(Some(&before)).count(), 0);
     assert_eq!(after.faults_since(None).count(), 2);
 
     object.areas = Some("cloud,a!b".into());
-    let moved = Node::read(object, Some(&after));
+    let moved = Node::read(object, Some(&after), &mut KnownAreas::default());
     assert_eq!(moved.faults_since(Some(&after)).count(), 1);
 }
 
 #[test]
 fn a_node_that_is_being_deleted_lists_no_area_and_brings_no_address() {
-    let ready = Some(objects::Condition { status: "True".into(), ..<_>::default() });
+    let ready = Some(objects::Condition { status: "True".into(), ..<_>::default() }.into());
     let object = objects::Node { ready, ..node("home", "203.0.113.7").object };
-    let stays = Node::read(object.clone(), None);
+    let stays = Node::read(object.clone(), None, &mut KnownAreas::default());
     assert_eq!((stays.listed().len(), stays.counted().is_some()), (1, true));
-    let goes = Node::read(objects::Node { deleting: true, ..object }, None);
+    let goes = Node::read(objects::Node { deleting: true, ..object }, None, &mut KnownAreas::default());
     assert_eq!((goes.listed().len(), goes.counted().is_some(), goes.areas().len()), (0, false, 1));
 }

@@ -121,7 +121,7 @@ fn node() -> impl Strategy<Value = objects::Node> {
     let addresses = list_of(&["192.0.2.1", "192.0.2.2", "::ffff:192.0.2.1", "2001:db8::1", "::", "x"]);
     (node_name(), proptest::bool::weighted(0.1), areas, addresses, ready).prop_map(
         |(name, deleting, areas, addresses, ready)| {
-            let ready = ready.map(|status| Condition { status: status.into(), ..Condition::default() });
+            let ready = ready.map(|status| Condition { status: status.into(), ..Condition::default() }.into());
             objects::Node { name, deleting, areas, addresses, ready }
         },
     )

@@ -3,18 +3,21 @@
 mod restored;
 mod story;
 
+use std::sync::Arc;
+
 use super::*;
 use crate::cluster::Slice;
 use crate::kube::objects::{Condition, Endpoint, NamespacedName, Node as Object};
 
-fn ready(status: &str) -> Option<Condition> {
+fn ready(status: &str) -> Option<Arc<Condition>> {
     let message = if status == "True" { "" } else { "Kubelet stopped posting node status." };
-    Some(Condition {
+    let condition = Condition {
         status: status.into(),
         reason: String::new(),
         message: message.into(),
         since: "2026-11-20T02:13:00Z".into(),
-    })
+    };
+    Some(condition.into())
 }
 
 fn node(name: &str, areas: &str, addresses: &str) -> Object {
@@ -242,8 +245,10 @@ fn services_that_are_not_watched_hold_nothing_back() {
 fn only_what_counts_is_a_change() {
     let mut cluster = home_and_cloud();
     let shuffled = node("vm-1", " Cloud,cloud", "2001:DB8::1 , 198.51.100.1");
-    let since =
-        Object { ready: Some(Condition { since: "later".into(), ..ready("True").unwrap() }), ..shuffled.clone() };
+    let since = Object {
+        ready: Some(Condition { since: "later".into(), ..(*ready("True").unwrap()).clone() }.into()),
+        ..shuffled.clone()
+    };
     for event in [
         applied(node("pi-1", "home", "203.0.113.1")),
         applied(shuffled),

@@ -119,9 +119,7 @@ fn mask(block: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> u64 {
     const GATHER: u64 = 0x0102_0408_1020_4080;
     let flags = block.map(|byte| u8::from(is(byte)));
     let eights = flags.as_chunks::<8>().0.iter().enumerate();
-    eights.fold(0, |mask, (number, eight)| {
-        mask | u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56 << (number * 8)
-    })
+    eights.fold(0, |mask, (number, eight)| mask | u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56 << (number * 8))
 }
 
 #[cfg(test)]
@@ -154,7 +152,8 @@ mod tests {
     fn every_byte_is_what_it_is() {
         for first in (0..=255_u8).step_by(BLOCK) {
             let block = std::array::from_fn(|place| first + place as u8);
-            let which = |wanted: &[u8]| (0..BLOCK).filter(|at| wanted.contains(&block[*at])).fold(0, |mask, at| mask | 1 << at);
+            let which =
+                |wanted: &[u8]| (0..BLOCK).filter(|at| wanted.contains(&block[*at])).fold(0, |mask, at| mask | 1 << at);
             let Masks { quotes, backslashes, opening, closing } = masks(&block);
             assert_eq!(
                 [quotes, backslashes, opening, closing],

@@ -3,6 +3,8 @@
 //! In: the keys of a map, one after another. Out: the value of each that counts, in its place; all others skipped. A
 //! file of its own so that it can be read beside the API's reference.
 
+use std::sync::{Arc, LazyLock};
+
 use serde::de::{MapAccess, SeqAccess};
 
 use super::slot::{Context, Record, Slot, Value};
@@ -128,7 +130,11 @@ impl Record for NodeStatus<'_> {
 
 /// The condition of type Ready among `status.conditions`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ready(pub(super) Option<Condition>);
+pub(super) struct Ready(pub(super) Option<Arc<Condition>>);
+
+/// The condition of nodes that are well. Why one is, and since when, nobody asks.
+static WELL: LazyLock<Arc<Condition>> =
+    LazyLock::new(|| Arc::new(Condition { status: "True".to_owned(), ..Condition::default() }));
 
 impl Value for Ready {
     const EXPECTED: &'static str = "a list";
@@ -140,13 +146,8 @@ impl Value for Ready {
                 return Ok(true);
             }
             if found.r#type == "Ready" {
-                // Why a node is well, and since when, nobody asks.
-                let Condition { status, .. } = &found.condition;
-                self.0 = Some(if status == "True" {
-                    Condition { status: std::mem::take(&mut found.condition.status), ..Condition::default() }
-                } else {
-                    found.condition
-                });
+                let is_well = found.condition.status == "True";
+                self.0 = Some(if is_well { Arc::clone(&WELL) } else { Arc::new(found.condition) });
             }
         }
     }

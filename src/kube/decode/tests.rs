@@ -38,7 +38,7 @@ fn a_node_as_kubectl_writes_it() {
         deleting: false,
         areas: Some("home, rack-2".into()),
         addresses: Some("203.0.113.10, 2001:db8:0:1::10".into()),
-        ready: Some(condition("True", "", "", "")),
+        ready: Some(condition("True", "", "", "").into()),
     };
     assert_eq!(node, expect);
 }
@@ -87,12 +87,10 @@ fn a_condition_that_is_not_true_keeps_its_message() {
     let expect = Node {
         name: "n".into(),
         deleting: true,
-        ready: Some(condition(
-            "Unknown",
-            "NodeStatusUnknown",
-            "Kubelet stopped posting node status.",
-            "2026-06-02T18:40:07Z",
-        )),
+        ready: Some(
+            condition("Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.", "2026-06-02T18:40:07Z")
+                .into(),
+        ),
         ..Node::default()
     };
     assert_eq!(decode::<Node>(&object), Ok(expect));

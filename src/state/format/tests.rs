@@ -24,7 +24,7 @@ fn cluster() -> Cluster {
         fixture::node("attic", "home, Home_2,??", "192.0.2.1,2001:db8::1,nonsense"),
         fixture::node("k\u{e4}fer", "", ""),
         Node { name: "bare".into(), ..Node::default() },
-        Node { ready: Some(broken), ..fixture::node("vm-1", "cloud", "198.51.100.1") },
+        Node { ready: Some(broken.into()), ..fixture::node("vm-1", "cloud", "198.51.100.1") },
         doomed,
     ];
     let (git, mut git_slice) = fixture::service("apps", "git", &["attic", "vm-1"]);
