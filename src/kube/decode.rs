@@ -66,6 +66,11 @@ impl Budget {
     fn skip_next(&self) {
         self.next.set(Next::Colon);
     }
+
+    /// A string was read, and nothing else of its map is wanted. After other values a parser may have read on already.
+    fn skip_rest(&self) {
+        self.next.set(Next::Rest);
+    }
 }
 
 /// A field that counts has a wrong type: the object is left out.

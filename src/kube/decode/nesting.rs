@@ -27,8 +27,13 @@ struct Masks {
 }
 
 impl Nesting {
-    /// Goes on through `bytes`; returns how many of them belong to the value when it ends among them. The first bytes
-    /// begin with its bracket.
+    /// Inside a map or a list, whose first bracket was read.
+    pub(super) fn inside() -> Self {
+        Self { depth: 1, ..Self::default() }
+    }
+
+    /// Goes on through `bytes`; returns how many of them belong to the value when it ends among them. The first of
+    /// all is its bracket, unless we begin [inside](Self::inside).
     pub(super) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
         for (number, block) in blocks.iter().enumerate() {
@@ -106,10 +111,16 @@ const BRACE: u8 = b'{' ^ b'[';
 fn masks(block: &[u8; BLOCK]) -> Masks {
     Masks {
         quotes: mask(block, |byte| byte == b'"'),
-        backslashes: mask(block, |byte| byte == b'\\'),
+        // Hardly any block has one, and to look whether is faster than to find where.
+        backslashes: if has(block, b'\\') { mask(block, |byte| byte == b'\\') } else { 0 },
         opening: mask(block, |byte| byte | BRACE == b'{'),
         closing: mask(block, |byte| byte | BRACE == b'}'),
     }
+}
+
+#[inline]
+fn has(block: &[u8; BLOCK], wanted: u8) -> bool {
+    block.iter().fold(false, |has, byte| has | (*byte == wanted))
 }
 
 /// A bit for each byte, the first one lowest. Compilers compare many bytes with one instruction here, and then eight

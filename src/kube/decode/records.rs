@@ -166,7 +166,13 @@ impl Record for TypedCondition {
             return context.skip(map); // API servers write the type first
         }
         match key {
-            "type" => context.value(map, "status.conditions", &mut self.r#type),
+            "type" => {
+                context.value(map, "status.conditions", &mut self.r#type)?;
+                if !matches!(&*self.r#type, "" | "Ready") {
+                    context.skip_rest();
+                }
+                Ok(())
+            }
             "status" => context.value(map, "status.conditions", status),
             "reason" => context.value(map, "status.conditions", reason),
             "message" => context.value(map, "status.conditions", message),

@@ -30,6 +30,8 @@ pub(super) enum Next {
     Colon,
     /// It is not, and comes now.
     Unwanted,
+    /// Nothing else of the map at hand is wanted, of which a string was just read.
+    Rest,
 }
 
 /// Reads a body and skips what is not wanted of it.
@@ -82,11 +84,13 @@ impl<R: Read> Skim<R> {
             (Next::Unwanted, Some(first)) if !matches!(first, b',' | b'}' | b']') => {
                 let whole = match first {
                     b'"' => self.skip_string()?,
-                    b'{' | b'[' => self.skip_nested()?,
+                    b'{' | b'[' => self.skip_nested(Nesting::default())?,
                     _ => self.skip_word()?,
                 };
                 (Next::Wanted, whole.then_some(b'0'))
             }
+            // Another byte than the parser's next: it has read ahead, and goes on as if nothing was said.
+            (Next::Rest, Some(b',' | b'}')) => (Next::Wanted, self.skip_nested(Nesting::inside())?.then_some(b'}')),
             _ => (Next::Wanted, None),
         };
         self.budget.next.set(then);
@@ -111,9 +115,8 @@ impl<R: Read> Skim<R> {
         }
     }
 
-    /// Skips a map or a list, whose bracket comes next; false when it has no end.
-    fn skip_nested(&mut self) -> io::Result<bool> {
-        let mut nesting = Nesting::default();
+    /// Skips a map or a list, or what is left of one; false when it has no end.
+    fn skip_nested(&mut self, mut nesting: Nesting) -> io::Result<bool> {
         loop {
             let rest = self.fill()?;
             let (length, end) = (rest.len(), nesting.end(rest));
@@ -183,7 +186,7 @@ mod tests {
         }
     }
 
-    /// Wants the values of the keys that begin with `w`.
+    /// Wants the values of the keys that begin with `w`, and nothing behind a key that begins with `r`.
     struct Wanting(Rc<Budget>);
 
     impl<'de> Visitor<'de> for Wanting {
@@ -196,8 +199,12 @@ mod tests {
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut wanted = Vec::new();
             while let Some(key) = map.next_key::<String>()? {
-                if key.starts_with('w') {
+                if key.starts_with(['w', 'r']) {
+                    let is_last = key.starts_with('r');
                     wanted.push((key, map.next_value()?));
+                    if is_last {
+                        self.0.skip_rest();
+                    }
                 } else {
                     self.0.skip_next();
                     map.next_value::<IgnoredAny>()?;
@@ -250,6 +257,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_rest_of_a_map_is_skipped_whatever_it_is() {
+        let rests = ["", " ", r#","a":1"#, r#" , "w":"}", "a":[{"b":"\\\""}] "#, r#","w":{"w":{}},"w":[]"#];
+        for (rest, piece) in rests.iter().flat_map(|rest| (1..40).map(move |piece| (rest, piece))) {
+            let json = format!(r#"{{"w":1,"r":"text"{rest}}}"#);
+            let wanted = wanted(&json, piece).unwrap_or_else(|error| panic!("{json} by {piece}: {error}"));
+            assert_eq!(wanted, [("w".to_owned(), json!(1)), ("r".to_owned(), json!("text"))], "{json} by {piece}");
+        }
+        for json in [r#"{"r":"text","#, r#"{"r":"text""#, r#"{"r":"text","a":[}"#, r#"{"r":"text"]"#] {
+            assert!(wanted(json, 3).is_err(), "{json}");
+        }
+        assert_eq!(wanted(r#"{"r":1,"w":2}"#, 3).unwrap().len(), 2, "the comma was read with the number");
     }
 
     #[test]

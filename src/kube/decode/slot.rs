@@ -57,6 +57,11 @@ impl<'a> Context<'a> {
         map.next_value::<IgnoredAny>().map(drop)
     }
 
+    /// Reads past what else is in the map at hand, if the reader can; else its other fields come, to be skipped.
+    pub(super) fn skip_rest(&self) {
+        self.budget.skip_rest();
+    }
+
     /// What was wrong since this was asked last.
     pub(super) fn take_faults(&self) -> Vec<Fault> {
         self.faults.take()
