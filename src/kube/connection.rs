@@ -20,6 +20,10 @@ use crate::staleness::Staleness;
 /// The ages of what is served at which they are told.
 const REMINDERS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(1800)];
 
+/// A connection that is lost again so soon after a loss that was told flaps: what it does then is only for those who
+/// look for faults, until it was away for the rest of this time.
+const HUSH: Duration = Duration::from_secs(60);
+
 /// The health of the connection to the API.
 #[derive(Debug)]
 pub struct Connection {
@@ -36,6 +40,10 @@ struct State {
     since: Option<Instant>,
     /// The causes that were told, by [`cause`]; none while nothing was.
     announced: BTreeSet<u8>,
+    /// Until when another loss is not told.
+    hushed_until: Option<Instant>,
+    /// This one was not.
+    hushed: bool,
     outage: Outage,
 }
 
@@ -92,13 +100,15 @@ impl Connection {
         let lost = state.since.filter(|_| !state.announced.is_empty());
         let first = !state.reached;
         let outage = std::mem::take(&mut state.outage);
-        *state = State { reached: true, outage, ..State::default() };
+        let (hushed, hushed_until) = (state.hushed, state.hushed_until);
+        *state = State { reached: true, outage, hushed_until, ..State::default() };
         let server = &self.server;
         match lost {
             Some(since) => {
                 let long = human(now.duration_since(since));
                 let word = if first { "made" } else { "regained" };
-                Some((Level::Info, format!("connection to the API at {server} {word} after {long}")))
+                let level = if hushed { Level::Debug } else { Level::Info };
+                Some((level, format!("connection to the API at {server} {word} after {long}")))
             }
             None => first.then(|| (Level::Info, format!("connected to the API at {server}"))),
         }
@@ -119,7 +129,15 @@ impl Connection {
         if state.announced.is_empty() && state.reached && failures < 2 {
             return Some((Level::Debug, format!("{}: the API at {server}: {reason}", kind.resource())));
         }
+        let hush = state.hushed_until.is_some_and(|until| now < until);
+        let is_late = state.hushed && !hush;
+        if is_late {
+            state.announced.clear();
+        }
         let is_first = state.announced.is_empty();
+        if is_first {
+            state.hushed = hush && state.reached;
+        }
         if state.announced.insert(cause(failure)) {
             let line = match (is_first, state.reached) {
                 (true, true) => {
@@ -128,6 +146,12 @@ impl Connection {
                 (true, false) => format!("cannot reach the API at {server}: {reason}; trying again until it answers"),
                 (false, _) => format!("the API at {server} now fails in another way: {reason}"),
             };
+            if state.hushed {
+                return Some((Level::Debug, line));
+            }
+            if is_first && state.reached {
+                state.hushed_until = Some(now + HUSH);
+            }
             return Some((Level::Warn, line));
         }
         None
@@ -256,6 +280,23 @@ mod tests {
         assert_eq!(current(Kind::Service, 10_840), ["connection to the API at https://api regained after 3h 0m"]);
         assert_eq!(current(Kind::EndpointSlice, 10_801), [""; 0]);
         assert_eq!(failed(Kind::Service, 1, 10_870), [""; 0], "a new outage starts from the beginning");
+    }
+
+    #[test]
+    fn a_connection_that_flaps_is_told_once_a_minute_and_one_that_stays_away_all_the_same() {
+        let start = Instant::now();
+        let connection = connection(start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let told = |line: Option<(Level, String)>| line.filter(|(level, _)| *level != Level::Debug).is_some();
+        let lost = |seconds| told(connection.note_failed(Kind::Node, 2, Failure::Connection, &"cut", at(seconds)));
+        let back = |seconds| told(connection.note_reached(Kind::Node, at(seconds)));
+        assert!(back(0));
+        let lines: Vec<_> = (1..240).step_by(2).map(|second| (second, lost(second), back(second + 1))).collect();
+        let seconds: Vec<_> = lines.iter().filter(|(_, lost, _)| *lost).map(|(second, ..)| *second).collect();
+        assert_eq!(seconds, [1, 61, 121, 181]);
+        assert!(lines.iter().all(|(_, lost, back)| lost == back), "whoever was told of a loss is told of its end");
+        assert!(!lost(240) && lost(241) && !lost(242), "it is away when the minute is over");
+        assert!(back(300));
     }
 
     #[test]
