@@ -243,6 +243,14 @@ impl Item {
     /// # Errors
     /// It is of another kind, has no name, or has a wrong type in a field that counts.
     pub fn decode<T: Decoded>(self) -> Result<T, BadObject> {
+        self.check::<T>().map(|()| T::pick(self))
+    }
+
+    /// Whether it [decodes](Self::decode).
+    ///
+    /// # Errors
+    /// Those of decoding it.
+    pub fn check<T: Decoded>(&self) -> Result<(), BadObject> {
         let bad = |reason: String| BadObject { object: self.title(T::KIND), reason };
         if !self.kind.is_empty() && self.kind != T::KIND.name() {
             return Err(bad(format!("it is a {:?} where a {} is expected", self.kind, T::KIND)));
@@ -254,7 +262,7 @@ impl Item {
         if self.metadata.name.is_empty() {
             return Err(bad("it has no metadata.name".to_owned()));
         }
-        Ok(T::pick(self))
+        Ok(())
     }
 
     /// What the object is called in messages.

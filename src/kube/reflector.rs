@@ -172,7 +172,9 @@ impl<T: Watched> Reflector<T> {
     fn page(&mut self, document: Document) -> Input<T> {
         let mut good = Vec::with_capacity(document.items.len());
         for item in document.items {
-            good.extend(self.decode(item));
+            if self.check(&item) {
+                good.push(T::pick(item));
+            }
         }
         let metadata = document.head.metadata;
         Input::Page { objects: good, version: metadata.resource_version, next: metadata.next_page }
@@ -184,15 +186,18 @@ impl<T: Watched> Reflector<T> {
         Ok(match &*event.r#type {
             // Whatever it says of another kind, it says nothing of ours: the log names it, and the version is not taken.
             "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" if !is_ours => {
-                let _ = self.decode(event.object);
+                self.check(&event.object);
                 Input::Event(None, String::new())
             }
-            "ADDED" | "MODIFIED" => Input::Event(self.decode(event.object).map(Change::Applied), version),
+            "ADDED" | "MODIFIED" if self.check(&event.object) => {
+                Input::Event(Some(Change::Applied(T::pick(event.object))), version)
+            }
+            // As a list does it: an object that cannot be used is none.
+            "ADDED" | "MODIFIED" => Input::Event(deleted(event.object), version),
             "DELETED" => {
                 // The name is enough, whatever else is wrong with it.
                 self.bad.remove(&event.object.title(T::KIND));
-                let named = !event.object.metadata.name.is_empty();
-                Input::Event(named.then(|| Change::Deleted(T::pick(event.object).key().clone())), version)
+                Input::Event(deleted(event.object), version)
             }
             "BOOKMARK" => Input::Bookmark(version),
             "ERROR" => return Err(RequestError::Status(event.object.into())),
@@ -200,22 +205,21 @@ impl<T: Watched> Reflector<T> {
         })
     }
 
-    /// The object, if it is a good one; a bad one is logged when it is new or bad in another way.
-    fn decode(&mut self, item: Item) -> Option<T> {
-        let title = item.title(T::KIND);
-        match item.decode() {
-            Ok(object) => {
-                self.bad.remove(&title);
-                Some(object)
-            }
+    /// Whether an object is a good one; a bad one is logged when it is new or bad in another way.
+    fn check(&mut self, item: &Item) -> bool {
+        let checked = item.check::<T>();
+        match checked {
+            Ok(()) if self.bad.is_empty() => {}
+            Ok(()) => drop(self.bad.remove(&item.title(T::KIND))),
             Err(bad) => {
-                if self.bad.get(&title) != Some(&bad) {
+                if self.bad.get(&bad.object) != Some(&bad) {
                     log::warn!("{bad}; it is left out");
-                    self.bad.insert(title, bad);
+                    self.bad.insert(bad.object.clone(), bad);
                 }
-                None
+                return false;
             }
         }
+        true
     }
 
     fn fail(&mut self, error: &RequestError) -> Result<(), Stopped> {
@@ -351,6 +355,12 @@ impl<T: Watched> Reflector<T> {
         }
         Ok(())
     }
+}
+
+/// That an object is gone, if it says which one.
+fn deleted<T: Watched>(item: Item) -> Option<Change<T>> {
+    let named = !item.metadata.name.is_empty();
+    named.then(|| Change::Deleted(T::pick(item).key().clone()))
 }
 
 /// Names the RBAC rule that a ClusterRole needs for a kind.

@@ -86,7 +86,7 @@ impl Server {
                         deleting: random.one_in(10),
                         areas: Some(random.some(&["home", "cloud", "garden"]).join(",")),
                         addresses: Some(random.some(&addresses).join(",")),
-                        ready: Some(Condition { status, ..Condition::default() }),
+                        ready: Some(Condition { status, ..Condition::default() }.into()),
                     })
                 };
                 self.nodes.change(version, change);
