@@ -134,7 +134,7 @@ pub fn node(index: usize, ready: bool) -> Node {
         name: format!("node-{index}"),
         areas: Some(format!("area-{}", index / AREA)),
         addresses: Some(format!("{v4}{v6}")),
-        ready: Some(Condition { status: status.to_owned(), ..Condition::default() }),
+        ready: Some(Condition { status: status.to_owned(), ..Condition::default() }.into()),
         ..Node::default()
     }
 }

@@ -25,7 +25,7 @@ pub fn without_services() -> Zone {
 }
 
 fn nodes() -> Cluster {
-    let ready = |status: &str| Some(Condition { status: status.to_owned(), ..Condition::default() });
+    let ready = |status: &str| Some(Condition { status: status.to_owned(), ..Condition::default() }.into());
     let node = |area: &str, number: usize| Node {
         name: format!("{area}-{number}"),
         areas: Some(area.to_owned()),

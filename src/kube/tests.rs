@@ -201,11 +201,14 @@ fn bad_objects_are_left_out_of_lists_and_events() {
         0 => list_of("Node", &[bad.clone(), node("a")], "7", ""),
         _ => {
             let wrong = json!({"type": "ADDED", "object": {"kind": "Pod", "metadata": {"name": "p"}}}).to_string();
-            Reply::held(wrong + &event("ADDED", "b", "8"))
+            let broken = json!({"metadata": {"name": "b", "resourceVersion": "9"}, "kind": "Node", "status": 5});
+            let broken = json!({"type": "MODIFIED", "object": broken}).to_string();
+            Reply::held(wrong + &event("ADDED", "b", "8") + &broken)
         }
     });
     let daemon = Daemon::start(&server, false, "");
     assert_eq!((daemon.next(), daemon.next()), (replaced("a"), applied("b")));
+    assert_eq!(daemon.next(), WatchEvent::Nodes(Change::Deleted("b".to_owned())), "as a list would have it");
     daemon.stop();
 }
 
