@@ -76,10 +76,13 @@ fn the_page_is_whole_on_a_desk_and_on_a_phone() {
                     assert!(complaints.is_empty(), "{what}: {complaints:#?}");
                     // Folded names are as wide as open ones only once they are open.
                     browser.value("for (const fold of document.querySelectorAll('details')) fold.open = true");
-                    let wide = "[...document.querySelectorAll('body *')].filter((element) => \
-                         element.getBoundingClientRect().right > innerWidth + 0.5).slice(0, 5).map((e) => e.outerHTML.slice(0, 200))";
+                    let wide = format!(
+                        "[...document.querySelectorAll('body *')].filter((element) => \
+                         element.getBoundingClientRect().right > {width}).slice(0, 5).map((element) => \
+                         element.outerHTML.slice(0, 200))"
+                    );
                     let scroll = browser.value("document.documentElement.scrollWidth");
-                    assert_eq!(scroll, width, "{what}: {}", browser.value(wide));
+                    assert_eq!(scroll, width, "{what}: {}", browser.value(&wide));
                     let scheme = browser.value("getComputedStyle(document.body).backgroundColor");
                     assert_eq!(scheme == "rgb(20, 23, 26)", dark, "{what}: {scheme}");
                     browser.open(&url, Window { width, height, dark, scale: 1.0 });
@@ -103,7 +106,7 @@ fn the_pictures_of_the_readme() {
     let daemon = from_file(Path::new("deploy/examples/home-and-cloud.yaml")); // the picture has the path as it is here
     for (shade, dark) in [("light", false), ("dark", true)] {
         let url = format!("http://{}/", daemon.http());
-        let complaints = browser.open(&url, Window { width: 800, height: 580, dark, scale: 1.5 });
+        let complaints = browser.open(&url, Window { width: 800, height: 655, dark, scale: 1.5 });
         assert!(complaints.is_empty(), "{complaints:#?}");
         fs::write(repository(&format!("docs/page-{shade}.png")), browser.picture()).unwrap();
     }
