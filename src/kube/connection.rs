@@ -20,9 +20,12 @@ use crate::staleness::Staleness;
 /// The ages of what is served at which they are told.
 const REMINDERS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(1800)];
 
-/// A connection that is lost again so soon after a loss that was told flaps: what it does then is only for those who
-/// look for faults, until it was away for the rest of this time.
+/// A connection that is lost again for a reason that was told so short a time ago flaps: that is only for those who look
+/// for faults, until it is away when this time is over. Another reason is told at once.
 const HUSH: Duration = Duration::from_secs(60);
+
+/// How many reasons are remembered for that.
+const REASONS: usize = 8;
 
 /// The health of the connection to the API.
 #[derive(Debug)]
@@ -40,10 +43,8 @@ struct State {
     since: Option<Instant>,
     /// The causes that were told, by [`cause`]; none while nothing was.
     announced: BTreeSet<u8>,
-    /// Until when another loss is not told.
-    hushed_until: Option<Instant>,
-    /// This one was not.
-    hushed: bool,
+    /// When which reason was told last, also of outages that are over.
+    told: Vec<(String, Instant)>,
     outage: Outage,
 }
 
@@ -99,16 +100,14 @@ impl Connection {
         }
         let lost = state.since.filter(|_| !state.announced.is_empty());
         let first = !state.reached;
-        let outage = std::mem::take(&mut state.outage);
-        let (hushed, hushed_until) = (state.hushed, state.hushed_until);
-        *state = State { reached: true, outage, hushed_until, ..State::default() };
+        let (outage, told) = (std::mem::take(&mut state.outage), std::mem::take(&mut state.told));
+        *state = State { reached: true, outage, told, ..State::default() };
         let server = &self.server;
         match lost {
             Some(since) => {
                 let long = human(now.duration_since(since));
                 let word = if first { "made" } else { "regained" };
-                let level = if hushed { Level::Debug } else { Level::Info };
-                Some((level, format!("connection to the API at {server} {word} after {long}")))
+                Some((Level::Info, format!("connection to the API at {server} {word} after {long}")))
             }
             None => first.then(|| (Level::Info, format!("connected to the API at {server}"))),
         }
@@ -129,32 +128,26 @@ impl Connection {
         if state.announced.is_empty() && state.reached && failures < 2 {
             return Some((Level::Debug, format!("{}: the API at {server}: {reason}", kind.resource())));
         }
-        let hush = state.hushed_until.is_some_and(|until| now < until);
-        let is_late = state.hushed && !hush;
-        if is_late {
-            state.announced.clear();
+        if state.announced.contains(&cause(failure)) {
+            return None;
+        }
+        let reason = reason.to_string();
+        state.told.retain(|(_, told)| now.saturating_duration_since(*told) < HUSH);
+        let flaps = state.told.len() >= REASONS || state.told.iter().any(|(told, _)| *told == reason);
+        if flaps && state.reached {
+            return Some((Level::Debug, format!("the API at {server}: {reason}")));
         }
         let is_first = state.announced.is_empty();
-        if is_first {
-            state.hushed = hush && state.reached;
-        }
-        if state.announced.insert(cause(failure)) {
-            let line = match (is_first, state.reached) {
-                (true, true) => {
-                    format!("connection to the API at {server} lost: {reason}; what was known last is served on")
-                }
-                (true, false) => format!("cannot reach the API at {server}: {reason}; trying again until it answers"),
-                (false, _) => format!("the API at {server} now fails in another way: {reason}"),
-            };
-            if state.hushed {
-                return Some((Level::Debug, line));
+        state.announced.insert(cause(failure));
+        let line = match (is_first, state.reached) {
+            (true, true) => {
+                format!("connection to the API at {server} lost: {reason}; what was known last is served on")
             }
-            if is_first && state.reached {
-                state.hushed_until = Some(now + HUSH);
-            }
-            return Some((Level::Warn, line));
-        }
-        None
+            (true, false) => format!("cannot reach the API at {server}: {reason}; trying again until it answers"),
+            (false, _) => format!("the API at {server} now fails in another way: {reason}"),
+        };
+        state.told.push((reason, now));
+        Some((Level::Warn, line))
     }
 
     fn note_outdated(
@@ -297,6 +290,8 @@ mod tests {
         assert!(lines.iter().all(|(_, lost, back)| lost == back), "whoever was told of a loss is told of its end");
         assert!(!lost(240) && lost(241) && !lost(242), "it is away when the minute is over");
         assert!(back(300));
+        let line = connection.note_failed(Kind::Node, 2, Failure::Unauthorized, &"401", at(301));
+        assert!(told(line) && back(302), "another reason is told at once");
     }
 
     #[test]
