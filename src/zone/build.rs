@@ -98,19 +98,17 @@ impl Zone {
         services: impl Iterator<Item = &'a ServiceName>,
     ) {
         for area in areas {
-            self.set(&[area.as_str()], cluster.area(area), true);
+            self.set(&[area.as_str()], cluster.area(area));
         }
         for service in services {
-            // `v4.apps` is the A records of an area `apps`, not a Service `v4`: that has only `v4.v4.apps`, `v6.v4.apps`.
-            let plain = !matches!(&*service.name, "v4" | "v6");
-            self.set(&[&service.name, &service.namespace], cluster.service(service), plain);
+            self.set(&[&service.name, &service.namespace], cluster.service(service));
         }
     }
 
-    /// Sets a name (if `plain`), and its `v4` and `v6` names, to these addresses; with `None` they exist no more.
-    fn set(&mut self, labels: &[&str], addresses: Option<Addresses>, plain: bool) {
+    /// Sets a name and its `v4` and `v6` names to these addresses; with `None` they exist no more.
+    fn set(&mut self, labels: &[&str], addresses: Option<Addresses>) {
         let names = Arc::make_mut(&mut self.names);
-        for family in [None, Some("v4"), Some("v6")].into_iter().skip(usize::from(!plain)) {
+        for family in family_labels(labels) {
             let labels = family.iter().chain(labels).copied();
             let Some(owner) = owner(labels.clone(), self.fixed.config.apex.as_slice()) else {
                 let text = labels.collect::<Vec<_>>().join(".");
@@ -121,7 +119,7 @@ impl Zone {
                 };
                 continue;
             };
-            if self.fixed.is_server(&owner) {
+            if self.fixed.config.is_server(&owner) {
                 continue;
             }
             match addresses.clone() {
@@ -206,11 +204,13 @@ impl Fixed {
             config: config.clone(),
         }
     }
+}
 
-    /// Whether a name server has this name; then it is not an area's or a Service's.
-    fn is_server(&self, name: &[u8]) -> bool {
-        self.config.servers.iter().any(|server| server.name.as_slice() == name)
-    }
+/// What stands before the labels of an area or a Service in its names; `None`: nothing. `v4.apps` is the A records of an
+/// area `apps`, not a Service `v4`: that has only `v4.v4.apps` and `v6.v4.apps`.
+pub(super) fn family_labels<'a>(labels: &[&str]) -> impl Iterator<Item = Option<&'a str>> {
+    let plain = !matches!(labels, ["v4" | "v6", _]);
+    [None, Some("v4"), Some("v6")].into_iter().skip(usize::from(!plain))
 }
 
 /// The name of these labels below the apex, in wire format and lower case; `None` if DNS has no such name.

@@ -38,6 +38,11 @@ impl ZoneConfig {
     pub fn contains(&self, name: &[u8]) -> bool {
         lookup::labels_below(name, self.apex.as_slice()).is_some()
     }
+
+    /// Whether a name server has this name, in wire format and lower case; then it is not an area's or a Service's.
+    fn is_server(&self, name: &[u8]) -> bool {
+        self.servers.iter().any(|server| server.name.as_slice() == name)
+    }
 }
 
 /// A name server of the zone.

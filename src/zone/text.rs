@@ -14,7 +14,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use domain::base::Name;
 
-use super::build::owner;
+use super::build::{family_labels, owner};
 use super::wire::{A, AAAA, RRset};
 use super::{Lookup, Zone, ZoneConfig};
 use crate::cluster::{Addresses, Area, Few, Node, Owner, Plain, ServiceName, Snapshot};
@@ -75,9 +75,9 @@ pub fn addresses(cluster: &Snapshot, config: &ZoneConfig) -> usize {
         };
         let exists = |family: &Option<&str>| {
             owner(family.iter().chain(labels).copied(), config.apex.as_slice())
-                .is_some_and(|owner| !is_server(&owner, config))
+                .is_some_and(|owner| !config.is_server(&owner))
         };
-        families(labels).filter(exists).map(of_family).sum()
+        family_labels(labels).filter(exists).map(of_family).sum()
     };
     let areas = cluster.areas.iter().map(|area| count(&[area.area.as_str()], &area.addresses));
     let services = cluster.services.iter().map(|standing| {
@@ -85,18 +85,6 @@ pub fn addresses(cluster: &Snapshot, config: &ZoneConfig) -> usize {
         count(&[name, namespace], &standing.addresses)
     });
     servers + areas.sum::<usize>() + services.sum::<usize>()
-}
-
-/// The family prefixes under which a name exists; `None` is the name itself. `v4.apps` is the A records of an area `apps`,
-/// not a Service `v4`: that has only `v4.v4.apps` and `v6.v4.apps`.
-fn families<'a>(labels: &[&str]) -> impl Iterator<Item = Option<&'a str>> {
-    let plain = !matches!(labels, ["v4" | "v6", _]);
-    [None, Some("v4"), Some("v6")].into_iter().skip(usize::from(!plain))
-}
-
-/// Whether a name server has this name; then it is not an area's or a Service's.
-fn is_server(name: &[u8], config: &ZoneConfig) -> bool {
-    config.servers.iter().any(|server| server.name.as_slice() == name)
 }
 
 /// A and AAAA of a name that exists.
@@ -132,10 +120,10 @@ fn names_of(owned: &Owner, config: &ZoneConfig) -> Vec<OwnedName> {
     let name = |family: Option<&str>| {
         let text = family.iter().chain(&labels).copied();
         let owner = owner(text.clone(), config.apex.as_slice());
-        let is_server = owner.as_deref().is_some_and(|owner| is_server(owner, config));
+        let is_server = owner.as_deref().is_some_and(|owner| config.is_server(owner));
         OwnedName { text: text.collect::<Vec<_>>().join("."), owner, is_server }
     };
-    families(&labels).map(name).collect()
+    family_labels(&labels).map(name).collect()
 }
 
 impl fmt::Display for ZoneFile<'_> {
