@@ -142,23 +142,24 @@ impl BatchLimits<'_> {
         table.fetch(self.places.iter().take(self.fetched).copied());
     }
 
-    /// Where the account of the next client is.
+    /// Where the account of the next client is, if it was fetched.
     #[inline]
-    fn place(&mut self, client: Ipv6Addr) -> Place {
+    fn next_fetched(&mut self) -> Option<Place> {
         let fetched = self.places.get(self.next).filter(|_| self.next < self.fetched);
         self.next += 1;
-        fetched.copied().unwrap_or_else(|| self.limits.table.place(client))
+        fetched.copied()
     }
 
     /// What is left of the first `len` bytes of `reply`, the reply to `query`: its new length, 0 if it is not to be sent.
     #[inline]
     pub fn pass(&mut self, query: &[u8], context: &Context<'_>, reply: &mut [u8], len: usize) -> usize {
         let client = context.client;
-        let place = self.place(client);
+        let fetched = self.next_fetched();
         if len == 0 || self.limits.exempt.contain(client) || proves_its_address(query, context) {
             return len;
         }
         let kind = Kind::of(reply);
+        let place = fetched.unwrap_or_else(|| self.limits.table.place(client));
         match self.limits.table.charge(place, kind, self.at) {
             Charge::Paid => len,
             Charge::Slip => {

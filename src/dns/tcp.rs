@@ -97,7 +97,7 @@ where
     F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> Answered,
 {
     /// Prepares to serve `listeners`, which must not block. `answer` takes query, zone, context and room for the reply,
-    /// and returns the length of the reply.
+    /// and returns what there is to count of it.
     ///
     /// # Errors
     /// The system has no room for an epoll set.
