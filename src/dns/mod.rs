@@ -17,6 +17,7 @@ mod message;
 pub mod mmsg;
 mod query;
 mod reply;
+pub mod rounds;
 pub mod tcp;
 pub mod trouble;
 pub mod udp;

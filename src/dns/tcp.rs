@@ -10,8 +10,7 @@ use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use self::connection::{Connection, Next, Scratch};
 use super::answer::Answered;
@@ -19,6 +18,7 @@ use super::clock;
 use super::context::{AnswerConfig, Context, Transport, mapped};
 use super::counters::TcpCounters;
 use super::listen::TCP_KERNEL_MEMORY;
+use super::rounds::{self, Rounds};
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
 use crate::zone::{Published, Zone};
@@ -29,9 +29,6 @@ mod shares;
 
 use self::places::{Place, Places};
 use self::shares::{Scarce, Shares};
-
-/// How often the thread looks whether it should stop and who has been idle for too long.
-const LOOK_UP: Duration = Duration::from_millis(250);
 
 /// Connections that are accepted before others have their turn again.
 const ACCEPTED_AT_ONCE: usize = 64;
@@ -81,7 +78,6 @@ pub struct Server<F> {
     /// Until when nobody is accepted, after the kernel refused.
     paused_until: Option<Duration>,
     accepting: Trouble,
-    waiting: Trouble,
 }
 
 /// A connection, what its place in the epoll set is for, and what it holds of the memory.
@@ -127,55 +123,12 @@ where
             rotation: 0,
             paused_until: None,
             accepting: Trouble::default(),
-            waiting: Trouble::default(),
         })
     }
 
     /// Answers queries until it is told to stop.
     pub fn run(mut self, stop: &Stop) {
-        let mut events = [EpollEvent::empty(); 64];
-        let timeout = EpollTimeout::try_from(LOOK_UP).unwrap_or(EpollTimeout::ZERO);
-        let mut looked = Duration::ZERO;
-        loop {
-            let now = clock::monotonic();
-            if now.saturating_sub(looked) >= LOOK_UP {
-                looked = now;
-                if stop.requested() {
-                    return;
-                }
-                self.close_idle(now);
-                self.resume_accepting(now);
-            }
-            match self.epoll.wait(&mut events, timeout) {
-                Ok(ready) => {
-                    self.waiting.over();
-                    self.serve(events.get(..ready).unwrap_or_default());
-                }
-                Err(Errno::EINTR) => {}
-                Err(error) => {
-                    if self.waiting.failed("wait for queries over TCP", &error.into()) {
-                        stop.wait(PAUSE);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Gives each that is ready its turn. The zone is taken once for all of them.
-    fn serve(&mut self, ready: &[EpollEvent]) {
-        if ready.is_empty() {
-            return;
-        }
-        let zone = self.published.current();
-        let now = clock::monotonic();
-        let seconds = clock::seconds(clock::since_1970());
-        for event in ready {
-            match event.data().checked_sub(FIRST_LISTENER) {
-                Some(listener) => self.accept(listener as usize, now),
-                None => self.turn(Place::from_token(event.data()), zone.as_deref(), now, seconds),
-            }
-        }
-        self.counters.open.set(self.places.len());
+        rounds::run(&mut self, stop);
     }
 
     fn turn(&mut self, place: Place, zone: Option<&Zone>, now: Duration, seconds: u32) {
@@ -342,6 +295,39 @@ where
             // Changing what is in the set already needs no memory, so it does not fail.
             let _ = self.epoll.modify(listener, &mut EpollEvent::new(events, token));
         }
+    }
+}
+
+impl<F> Rounds for Server<F>
+where
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> Answered,
+{
+    const WAITING: &'static str = "wait for queries over TCP";
+
+    fn epoll(&self) -> &Epoll {
+        &self.epoll
+    }
+
+    /// Gives each that is ready its turn. The zone is taken once for all of them.
+    fn serve(&mut self, ready: &[EpollEvent]) {
+        if ready.is_empty() {
+            return;
+        }
+        let zone = self.published.current();
+        let now = clock::monotonic();
+        let seconds = clock::seconds(clock::since_1970());
+        for event in ready {
+            match event.data().checked_sub(FIRST_LISTENER) {
+                Some(listener) => self.accept(listener as usize, now),
+                None => self.turn(Place::from_token(event.data()), zone.as_deref(), now, seconds),
+            }
+        }
+        self.counters.open.set(self.places.len());
+    }
+
+    fn look_up(&mut self, now: Duration) {
+        self.close_idle(now);
+        self.resume_accepting(now);
     }
 }
 

@@ -10,14 +10,14 @@ use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 use super::connection::{Connection, Next};
 use super::request::Request;
 use super::response::Response;
 use super::site::{Site, Wake};
 use crate::dns::clock;
+use crate::dns::rounds::{self, Rounds};
 use crate::dns::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
 
@@ -29,9 +29,6 @@ const PLACES: usize = 32;
 
 /// How long an answer may need that another thread has a part in.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// How often to look whether it is time to stop, or to close somebody.
-const LOOK_UP: Duration = Duration::from_millis(250);
 
 /// Connections are accepted in turns with those that are ready, fewer at a time than there are places: one that came
 /// together with a crowd has its turn before the crowd can push it out.
@@ -59,7 +56,6 @@ pub struct Server {
     next_token: u64,
     paused_until: Option<Duration>,
     accepting: Trouble,
-    waiting: Trouble,
 }
 
 struct Client {
@@ -87,53 +83,12 @@ impl Server {
             next_token: FIRST_CLIENT,
             paused_until: None,
             accepting: Trouble::default(),
-            waiting: Trouble::default(),
         })
     }
 
     /// Answers requests until it is told to stop.
     pub fn run(mut self, stop: &Stop) {
-        let mut events = [EpollEvent::empty(); 64];
-        let timeout = EpollTimeout::try_from(LOOK_UP).unwrap_or(EpollTimeout::ZERO);
-        let mut looked = Duration::ZERO;
-        loop {
-            let now = clock::monotonic();
-            if now.saturating_sub(looked) >= LOOK_UP {
-                looked = now;
-                if stop.requested() {
-                    return;
-                }
-                self.close_late(now);
-                self.resume_accepting(now);
-                self.site.sample(now);
-            }
-            match self.epoll.wait(&mut events, timeout) {
-                Ok(ready) => {
-                    self.waiting.over();
-                    self.serve(events.get(..ready).unwrap_or_default());
-                }
-                Err(Errno::EINTR) => {}
-                Err(error) => {
-                    if self.waiting.failed("wait for requests over HTTP", &error.into()) {
-                        stop.wait(PAUSE);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Those who are there first, then those who come: who comes may push somebody out.
-    fn serve(&mut self, ready: &[EpollEvent]) {
-        let now = clock::monotonic();
-        for token in ready.iter().map(EpollEvent::data).filter(|token| *token >= FIRST_CLIENT) {
-            self.turn(token, now);
-        }
-        if ready.iter().any(|event| event.data() == WOKEN) {
-            self.answer_waiting();
-        }
-        if ready.iter().any(|event| event.data() == LISTENER) {
-            self.accept(now);
-        }
+        rounds::run(&mut self, stop);
     }
 
     fn turn(&mut self, token: u64, now: Duration) {
@@ -256,6 +211,34 @@ impl Server {
     fn listen_for(&self, events: EpollFlags) {
         // Changing what is in the set already needs no memory, so it does not fail.
         let _ = self.epoll.modify(&self.listener, &mut EpollEvent::new(events, LISTENER));
+    }
+}
+
+impl Rounds for Server {
+    const WAITING: &'static str = "wait for requests over HTTP";
+
+    fn epoll(&self) -> &Epoll {
+        &self.epoll
+    }
+
+    /// Those who are there first, then those who come: who comes may push somebody out.
+    fn serve(&mut self, ready: &[EpollEvent]) {
+        let now = clock::monotonic();
+        for token in ready.iter().map(EpollEvent::data).filter(|token| *token >= FIRST_CLIENT) {
+            self.turn(token, now);
+        }
+        if ready.iter().any(|event| event.data() == WOKEN) {
+            self.answer_waiting();
+        }
+        if ready.iter().any(|event| event.data() == LISTENER) {
+            self.accept(now);
+        }
+    }
+
+    fn look_up(&mut self, now: Duration) {
+        self.close_late(now);
+        self.resume_accepting(now);
+        self.site.sample(now);
     }
 }
 
