@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use domain::base::iana::{Class, OptRcode, OptionCode, Rtype};
 use domain::base::message::RecordSection;
+use domain::base::name::ToLabelIter;
 use domain::base::opt::{AllOptData, OptData, OptRecord};
 use domain::base::{Message, ParsedName, Question};
 use domain::rdata::AllRecordData;
@@ -69,7 +70,8 @@ fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport) -> Vec<u8> {
     buffer
 }
 
-/// What domain sees in a query that it can parse to the end.
+/// What domain sees in a query that it can parse to the end, and in whose questions nothing is compressed: domain follows
+/// pointers there, and what they point to can only be the header.
 struct Asked {
     /// The size that its first OPT record announces.
     size: Option<u16>,
@@ -80,6 +82,14 @@ struct Asked {
 impl Asked {
     fn parse(query: &[u8]) -> Option<Self> {
         let message = Message::from_slice(query).ok()?;
+        let mut questions = message.question();
+        let mut end = questions.pos();
+        while let Some(question) = questions.next() {
+            end += usize::from(question.ok()?.qname().compose_len()) + 4;
+            if questions.pos() != end {
+                return None;
+            }
+        }
         let (_, answer, authority, mut additional) = message.sections().ok()?;
         let misplaced_opt = answer.chain(authority).flatten().any(|record| record.rtype() == Rtype::OPT);
         let mut asked = Self { size: None, misplaced_opt };
