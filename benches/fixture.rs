@@ -8,6 +8,7 @@ use domain::base::{Name, Ttl};
 use k8s_node_dns::cluster::Cluster;
 use k8s_node_dns::dns::answer::answer;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, MAX_UDP, Transport};
+use k8s_node_dns::dns::message::probable_name;
 use k8s_node_dns::kube::objects::{Condition, Node};
 use k8s_node_dns::kube::{Change, WatchEvent};
 use k8s_node_dns::zone::{NameServer, SoaConfig, Zone, ZoneConfig};
@@ -81,16 +82,17 @@ impl Responder {
         Self { zone: Zone::build(&zone_config(), &cluster(nodes)), config, rotation: 0, reply: [0; MAX_UDP] }
     }
 
-    /// The reply to `query`.
+    /// The reply to `query`, in the way of a UDP worker.
     pub fn reply(&mut self, query: &[u8]) -> &[u8] {
         self.rotation = self.rotation.wrapping_add(1);
+        let [hint, ..] = self.zone.look_ahead([probable_name(query)].into_iter());
         let context = Context {
             transport: Transport::Udp,
             client: Ipv4Addr::LOCALHOST.to_ipv6_mapped(),
             now: 1_800_000_000,
             rotation: self.rotation,
             config: &self.config,
-            hint: None,
+            hint,
         };
         let length = answer(query, Some(&self.zone), &context, &mut self.reply).len();
         self.reply.get(..length).unwrap_or_default()

@@ -52,7 +52,7 @@ impl Answered {
 /// Writes the reply to `query` into `reply`. `zone` is `None` while nothing is loaded. `reply` must have room for
 /// [`MAX_UDP`] bytes over UDP and for 65 535 over TCP.
 pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]) -> Answered {
-    let Some(query) = Query::parse(query) else { return Answered::octets(0) };
+    let Some(query) = Query::parse(query, context.hint) else { return Answered::octets(0) };
     let opt = query.edns.as_ref().map(|edns| OptReply::new(edns, context));
     let limit = match (context.transport, &query.edns) {
         (Transport::Tcp { .. }, _) => usize::from(u16::MAX),
@@ -149,7 +149,7 @@ fn say(query: &Query<'_>, zone: Option<&Zone>, context: &Context<'_>, reply: &mu
 #[inline(always)]
 fn say_of_zone(zone: &Zone, question: Question<'_>, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
     let rotation = context.rotation;
-    let (found, is_apex) = match zone.lookup(question.name(), context.hint) {
+    let (found, is_apex) = match zone.lookup(question.name(), question.known) {
         Lookup::Found(found) => (found, false),
         Lookup::Apex(found) => (found, true),
         Lookup::Missing => return say_no(OptRcode::NXDOMAIN, zone, question, reply),

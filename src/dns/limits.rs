@@ -25,8 +25,8 @@ use self::shorten::shorten;
 use self::table::{Charge, Place, Table};
 use super::context::Context;
 use super::message::Header;
-use super::mmsg::BATCH;
 use super::query::Query;
+use crate::zone::names::AHEAD;
 
 /// How often to say that replies are limited.
 const REPEAT: Duration = Duration::from_secs(60);
@@ -101,7 +101,7 @@ impl RateLimits {
 
     /// Begins a batch of replies; `now` is of a clock that never goes back.
     pub fn batch(&self, now: Duration) -> BatchLimits<'_> {
-        let (places, at) = ([Place::default(); BATCH], self.table.at(now));
+        let (places, at) = ([Place::default(); AHEAD], self.table.at(now));
         BatchLimits { limits: self, now, at, places, fetched: 0, next: 0, tally: Tally::default() }
     }
 }
@@ -113,7 +113,7 @@ pub struct BatchLimits<'a> {
     now: Duration,
     at: table::Moment,
     /// Where the accounts of the next clients are, as far as they are `fetched`.
-    places: [Place; BATCH],
+    places: [Place; AHEAD],
     fetched: usize,
     next: usize,
     tally: Tally,
@@ -131,9 +131,10 @@ pub struct Tally {
 }
 
 impl BatchLimits<'_> {
-    /// Looks up the accounts of all clients whose replies are to pass, in the same order: all of them wait for memory as
+    /// Looks up the accounts of the next clients, up to [`AHEAD`], whose replies are to pass, in the same order: all of them wait for memory as
     /// long as one. For the speed alone.
     pub fn fetch(&mut self, clients: impl Iterator<Item = Ipv6Addr>) {
+        (self.fetched, self.next) = (0, 0);
         let table = &self.limits.table;
         for (place, client) in self.places.iter_mut().zip(clients) {
             *place = table.place(client);
@@ -195,7 +196,7 @@ impl BatchLimits<'_> {
 /// Whether the query has a server cookie of ours: then its sender is no forgery (RFC 7873, section 5.2.3).
 fn proves_its_address(query: &[u8], context: &Context<'_>) -> bool {
     let may = query.len() >= SHORTEST_WITH_COOKIE && query.get(10..12).is_some_and(|arcount| arcount != [0, 0]);
-    may && Query::parse(query).and_then(|query| query.edns).is_some_and(|edns| edns.proves_address(context))
+    may && Query::parse(query, None).and_then(|query| query.edns).is_some_and(|edns| edns.proves_address(context))
 }
 
 /// Counts what was held back since it was last said.

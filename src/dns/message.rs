@@ -5,6 +5,8 @@
 
 use domain::base::iana::{Class, Rtype};
 
+use crate::zone::names::Name;
+
 /// The longest name in octets (RFC 1035, section 3.1).
 pub const MAX_NAME: usize = 255;
 
@@ -74,6 +76,8 @@ pub struct Question<'q> {
     pub rtype: Rtype,
     /// The class.
     pub class: Class,
+    /// The name of the zone that it asks for, if that is known already.
+    pub known: Option<&'q Name>,
 }
 
 impl<'q> Question<'q> {
@@ -97,12 +101,33 @@ pub fn question(message: &[u8], at: usize) -> Option<Question<'_>> {
     if end - at > MAX_NAME {
         return None;
     }
-    let [t0, t1, c0, c1] = *message.get(end..)?.first_chunk::<4>()?;
-    Some(Question {
-        wire: message.get(at..end + 4)?,
-        rtype: Rtype::from_int(u16::from_be_bytes([t0, t1])),
-        class: Class::from_int(u16::from_be_bytes([c0, c1])),
-    })
+    question_until(message, at, end, None)
+}
+
+/// The question at `at` if it asks for `name`. Each label of that is well-formed, so none has to be looked at.
+#[inline]
+pub fn question_for<'q>(message: &'q [u8], at: usize, name: &'q Name) -> Option<Question<'q>> {
+    let end = at + name.owner().len();
+    name.is(message.get(at..end)?).then(|| question_until(message, at, end, Some(name))).flatten()
+}
+
+/// The question at `at` whose name ends at `end`.
+#[inline]
+fn question_until<'q>(message: &'q [u8], at: usize, end: usize, known: Option<&'q Name>) -> Option<Question<'q>> {
+    let wire = message.get(at..end + 4)?;
+    let [.., t0, t1, c0, c1] = *wire else { return None };
+    let (rtype, class) = (u16::from_be_bytes([t0, t1]), u16::from_be_bytes([c0, c1]));
+    Some(Question { wire, rtype: Rtype::from_int(rtype), class: Class::from_int(class), known })
+}
+
+/// The name that a message probably asks for; it is not looked at more closely than is needed to find its end. Without
+/// records behind it, a question reaches to the end.
+#[inline]
+pub fn probable_name(message: &[u8]) -> Option<&[u8]> {
+    match Header::parse(message)?.arcount {
+        0 => message.get(Header::LEN..message.len() - 4).filter(|name| name.len() <= MAX_NAME),
+        _ => question(message, Header::LEN).map(|question| question.name()),
+    }
 }
 
 /// A resource record, as far as this server cares for those of a query.

@@ -208,10 +208,16 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// The datagrams that can be answered.
-    pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'_>> {
+    /// Those of the datagrams `range` that can be answered.
+    #[inline]
+    pub fn datagrams(&self, range: Range<usize>) -> impl Iterator<Item = Datagram<'_>> {
         // SAFETY: nothing in `self` is written as long as it is borrowed.
-        (0..self.received).filter_map(|index| unsafe { self.datagram(index) })
+        self.limited(range).filter_map(|index| unsafe { self.datagram(index) })
+    }
+
+    /// As much of `range` as has been received.
+    fn limited(&self, range: Range<usize>) -> Range<usize> {
+        range.start..range.end.min(self.received)
     }
 
     /// A received datagram, unless it came from port 0: a reply to there cannot be sent, and only somebody who forges
@@ -232,11 +238,11 @@ impl Batch {
         (datagram.port() != 0).then_some(datagram)
     }
 
-    /// Hands each datagram to `answer`, which writes the reply and returns its length, or 0 for none.
+    /// Hands each of the datagrams `range` to `answer`, which writes the reply and returns its length, or 0 for none. To be
+    /// called once for each datagram.
     #[inline]
-    pub fn answer(&mut self, mut answer: impl FnMut(Datagram<'_>, &mut [u8; MAX_UDP]) -> usize) {
-        self.replies = 0;
-        for index in 0..self.received {
+    pub fn answer(&mut self, range: Range<usize>, mut answer: impl FnMut(Datagram<'_>, &mut [u8; MAX_UDP]) -> usize) {
+        for index in self.limited(range) {
             let (slot, message) = (self.slot(index), self.message(index));
             // SAFETY: `index` is below BATCH; the reply is initialised, no part of the datagram, and nobody else has it.
             // Both references end with this round.

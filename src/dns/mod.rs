@@ -13,7 +13,7 @@ mod edns;
 mod fixture;
 pub mod limits;
 pub mod listen;
-mod message;
+pub mod message;
 pub mod mmsg;
 mod query;
 mod reply;

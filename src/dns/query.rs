@@ -5,7 +5,8 @@
 use domain::base::iana::Rtype;
 
 use super::edns::Edns;
-use super::message::{Header, Question, Record, question};
+use super::message::{Header, Question, Record, question, question_for};
+use crate::zone::names::Name;
 
 /// A message that may be answered.
 #[derive(Debug)]
@@ -22,23 +23,25 @@ pub struct Query<'q> {
 
 impl<'q> Query<'q> {
     /// Parses a message. `None` if it must not be answered at all: it is shorter than a header, or is a response itself.
+    /// `hint`: the name that it probably asks for.
     ///
     /// Inlined, since a query that is handed over in memory is written in pieces and read in blocks, which stalls.
     #[inline(always)]
-    pub fn parse(message: &'q [u8]) -> Option<Self> {
+    pub fn parse(message: &'q [u8], hint: Option<&'q Name>) -> Option<Self> {
         let header = Header::parse(message).filter(|header| header.flags & Header::QR == 0)?;
         let mut query = Self { header, question: None, edns: None, malformed: false };
-        query.malformed = query.parse_sections(message).is_none();
+        query.malformed = query.parse_sections(message, hint).is_none();
         Some(query)
     }
 
     /// Walks over all records. `None` where something is malformed: then nothing behind it can be found.
     #[inline(always)]
-    fn parse_sections(&mut self, message: &'q [u8]) -> Option<()> {
+    fn parse_sections(&mut self, message: &'q [u8], hint: Option<&'q Name>) -> Option<()> {
         let Header { qdcount, ancount, nscount, arcount, .. } = self.header;
         let mut at = Header::LEN;
         if qdcount == 1 {
-            let question = question(message, at)?;
+            let hinted = hint.and_then(|name| question_for(message, at, name));
+            let question = hinted.or_else(|| question(message, at))?;
             at += question.wire.len();
             self.question = Some(question);
         } else {

@@ -135,7 +135,7 @@ where
         let transport = Transport::Tcp { idle: self.idle_limit() };
         // None if its place was given to somebody else by an earlier event of the same round.
         let Some(client) = self.places.occupant(place) else { return };
-        let (mut received, mut replied) = (0, 0);
+        let (mut received, mut replied, mut octets) = (0, 0, 0);
         let address = client.connection.client;
         let next = client.connection.advance(&mut self.scratch, now, &mut |query: &[u8], reply: &mut [u8]| {
             self.rotation = self.rotation.wrapping_add(1);
@@ -143,11 +143,12 @@ where
             let context = Context { transport, client, now: seconds, rotation, config: &self.config, hint: None };
             let answered = (self.answer)(query, zone, &context, reply);
             self.counters.queries.answered(&context, answered);
-            let len = answered.len();
             received += 1;
-            replied += usize::from(len > 0);
-            len
+            replied += usize::from(!answered.is_empty());
+            octets += answered.len();
+            answered.len()
         });
+        self.counters.queries.octets.add(octets);
         self.counters.received.add(received);
         self.counters.replied.add(replied);
         let interest = match next {

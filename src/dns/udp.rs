@@ -17,10 +17,11 @@ use super::clock;
 use super::context::{AnswerConfig, Context, Transport};
 use super::counters::UdpCounters;
 use super::limits::{BatchLimits, RateLimits, Tally};
-use super::message::question;
+use super::message::probable_name;
 use super::mmsg::{Batch, Wait};
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
+use crate::zone::names::AHEAD;
 use crate::zone::{Published, Reader, Zone};
 
 /// How often a worker looks whether it should stop.
@@ -170,47 +171,46 @@ where
         let now = clock::seconds(clock::since_1970());
         self.now = now;
         let mut limits = self.limits.as_deref().map(|limits| limits.batch(clock::monotonic()));
-        let ahead = match (zone, received) {
-            (Some(zone), 2..) => {
-                let questions = self.batch.datagrams().map(|datagram| question(datagram.query, HEADER));
-                Some(zone.look_ahead(questions.map(|question| question.map(|question| question.name()))))
+        let (mut octets, mut oversized) = (0, 0);
+        for from in (0..received).step_by(AHEAD) {
+            let few = from..from + AHEAD;
+            let names = self.batch.datagrams(few.clone()).map(|datagram| probable_name(datagram.query));
+            let ahead = zone.map_or([None; AHEAD], |zone| zone.look_ahead(names));
+            if let (Some(limits), 2..) = (&mut limits, received) {
+                limits.fetch(self.batch.datagrams(few.clone()).map(|datagram| datagram.client()));
             }
-            _ => None,
-        };
-        if let (Some(limits), 2..) = (&mut limits, received) {
-            limits.fetch(self.batch.datagrams().map(|datagram| datagram.client()));
-        }
-        let mut oversized = 0;
-        let mut index = 0..;
-        self.batch.answer(|datagram, reply| {
-            let query = match datagram.truncated {
-                false => datagram.query,
-                true => {
-                    oversized += 1;
-                    datagram.query.get(..HEADER).unwrap_or_default()
+            let mut hints = ahead.iter();
+            self.batch.answer(few, |datagram, reply| {
+                let query = match datagram.truncated {
+                    false => datagram.query,
+                    true => {
+                        oversized += 1;
+                        datagram.query.get(..HEADER).unwrap_or_default()
+                    }
+                };
+                self.rotation = self.rotation.wrapping_add(1);
+                let context = Context {
+                    transport: Transport::Udp,
+                    client: datagram.client(),
+                    now,
+                    rotation: self.rotation,
+                    config: &self.config,
+                    hint: hints.next().copied().flatten(),
+                };
+                let answered = (self.answer)(query, zone, &context, reply);
+                self.counters.queries.answered(&context, answered);
+                octets += answered.len();
+                match &mut limits {
+                    None => answered.len(),
+                    Some(limits) => limits.pass(query, &context, reply, answered.len()),
                 }
-            };
-            self.rotation = self.rotation.wrapping_add(1);
-            let context = Context {
-                transport: Transport::Udp,
-                client: datagram.client(),
-                now,
-                rotation: self.rotation,
-                config: &self.config,
-                hint: ahead.as_ref().zip(index.next()).and_then(|(ahead, index)| ahead.get(index)),
-            };
-            let answered = (self.answer)(query, zone, &context, reply);
-            self.counters.queries.answered(&context, answered);
-            let len = answered.len();
-            match &mut limits {
-                None => len,
-                Some(limits) => limits.pass(query, &context, reply, len),
-            }
-        });
+            });
+        }
         let held_back = limits.map(BatchLimits::end).unwrap_or_default();
         let replies = self.batch.replies();
         let outcome = self.batch.send(socket.as_fd());
         self.counters.received.add(received);
+        self.counters.queries.octets.add(octets);
         self.counters.replied.add(outcome.sent);
         if replies + held_back.dropped < received {
             self.counters.unanswered.add(received - replies - held_back.dropped);

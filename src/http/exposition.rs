@@ -63,7 +63,7 @@ fn queries(e: &mut Exposition, sources: &Sources) {
                 *total += count;
             }
         }
-        family.histogram(&[protocol], &SIZES, &buckets, sum(sets, &QueryCounts::octets));
+        family.histogram(&[protocol], &SIZES, &buckets, sum(sets, &|set| set.octets.value()));
     }
     let mut family = e.family(&metrics::TRUNCATED);
     for (protocol, sets) in &protocols {

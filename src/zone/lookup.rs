@@ -20,17 +20,19 @@ pub enum Lookup<'z> {
 }
 
 impl Zone {
-    /// Looks up a name in wire format, in any case. A `hint` that is right saves the way through the table.
+    /// Looks up a name in wire format, in any case. If it is `known` already which of this zone's names it is, that saves
+    /// the way through the table.
     #[inline]
-    pub fn lookup<'z>(&'z self, name: &[u8], hint: Option<&'z Name>) -> Lookup<'z> {
-        match hint.filter(|hint| hint.is(name)).or_else(|| self.names.get(name)) {
+    pub fn lookup<'z>(&'z self, name: &[u8], known: Option<&'z Name>) -> Lookup<'z> {
+        match known.or_else(|| self.names.get(name)) {
             Some(found) if name.len() == self.apex().len() => Lookup::Apex(found),
             Some(found) => Lookup::Found(found),
             None => self.lookup_missing(name),
         }
     }
 
-    /// Where these names probably are, for a batch of lookups, which then waits for memory as long as one.
+    /// Which names these probably are, for a few lookups, which then wait for memory as long as one.
+    #[inline]
     pub fn look_ahead<'n>(&self, names: impl Iterator<Item = Option<&'n [u8]>>) -> Ahead<'_> {
         self.names.look_ahead(names)
     }

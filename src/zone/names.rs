@@ -123,20 +123,11 @@ impl Name {
     }
 }
 
-/// How many names [`Names::look_ahead`] looks for at once: as many as a batch of packets.
-const AHEAD: usize = 64;
+/// How many names are looked for at once: about as many as a core can wait for.
+pub const AHEAD: usize = 8;
 
-/// Where names probably are, in the order in which they were asked for.
-#[derive(Debug)]
-pub struct Ahead<'z>([Option<&'z Name>; AHEAD]);
-
-impl<'z> Ahead<'z> {
-    /// The name that was asked for there, as far as is known.
-    #[inline]
-    pub fn get(&self, index: usize) -> Option<&'z Name> {
-        self.0.get(index).copied().flatten()
-    }
-}
+/// The names that are probably asked for, in their order.
+pub type Ahead<'z> = [Option<&'z Name>; AHEAD];
 
 /// All names of a zone.
 #[derive(Clone, Debug)]
@@ -179,24 +170,27 @@ impl Names {
         self.table.find(fold::hash(name), |known| known.is(name)).map(|known| &**known)
     }
 
-    /// Where names probably are, up to [`AHEAD`] of them, and what answers need of those in the processor's cache.
+    /// Which names these probably are, up to [`AHEAD`] of them, with what answers need of them in the processor's cache.
     ///
     /// A query waits for memory three times in a row: for the table, for the place in it, for the name. Many queries wait
     /// no longer than one, if each step is done for all of them before the next.
+    #[inline]
     pub fn look_ahead<'n>(&self, names: impl Iterator<Item = Option<&'n [u8]>>) -> Ahead<'_> {
-        let mut known: [Option<&Name>; AHEAD] = [None; AHEAD];
+        let mut known: Ahead<'_> = [None; AHEAD];
         let mut count = 0;
         for (place, name) in known.iter_mut().zip(names) {
             // The first name of the same short tag: nearly always the one.
             *place = name.and_then(|name| self.table.iter_hash(fold::hash(name)).next()).map(|name| &**name);
             count += 1;
         }
-        let octets = known.iter().take(count).flatten().map(|name| {
-            let [first, .., last] = name.records;
-            name.owner_len | first | last
-        });
-        black_box(octets.fold(0, |all, octet| all | octet));
-        Ahead(known)
+        if count > 1 {
+            let octets = known.iter().flatten().map(|name| {
+                let [first, .., last] = name.records;
+                name.owner_len | first | last
+            });
+            black_box(octets.fold(0, |all, octet| all | octet));
+        }
+        known
     }
 
     /// Gives a name these addresses and makes it exist, with all names between it and the apex.
@@ -345,10 +339,10 @@ mod tests {
         let upper = owners[0].to_ascii_uppercase();
         let asked = [None, Some(&*upper), Some(&*owners[1]), None, Some(APEX)];
         let ahead = names.look_ahead(asked.into_iter());
-        let found: Vec<_> = (0..6).map(|index| ahead.get(index).map(Name::owner)).collect();
-        assert_eq!(found, [None, Some(&*owners[0]), Some(&*owners[1]), None, Some(APEX), None]);
+        let found = ahead.map(|name| name.map(Name::owner));
+        assert_eq!(found, [None, Some(&*owners[0]), Some(&*owners[1]), None, Some(APEX), None, None, None]);
         let ahead = names.look_ahead(owners.iter().map(|owner| Some(&**owner)));
-        let found = (0..owners.len()).filter(|index| ahead.get(*index).is_some_and(|name| name.is(&owners[*index])));
+        let found = ahead.iter().zip(&owners).filter(|(name, owner)| name.is_some_and(|name| name.is(owner)));
         assert!(found.count() > AHEAD / 2, "a tag may be another name's as well, but seldom");
     }
 

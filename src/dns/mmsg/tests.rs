@@ -43,7 +43,7 @@ fn each_client_gets_its_own_reply_in_a_batch_that_is_used_again() {
             client.send(&[round, number as u8]).unwrap();
         }
         received(&mut batch, &server, BATCH);
-        batch.answer(echo);
+        batch.answer(0..BATCH, echo);
         assert_eq!(batch.replies(), BATCH);
         assert_eq!(batch.send(server.as_fd()).sent, BATCH);
         for (number, client) in clients.iter().enumerate() {
@@ -59,7 +59,7 @@ fn clients_are_told_apart_by_address() {
     let mut batch = Batch::default();
     received(&mut batch, &server, 1);
     let mut seen = Vec::new();
-    batch.answer(|datagram, _| {
+    batch.answer(0..BATCH, |datagram, _| {
         seen.push((datagram.client().to_canonical(), datagram.query.to_vec(), datagram.truncated));
         0
     });
@@ -74,7 +74,10 @@ fn datagrams_without_reply_leave_no_gap() {
         client.send(&[number as u8]).unwrap();
     }
     received(&mut batch, &server, 9);
-    batch.answer(|datagram, reply| if datagram.query[0].is_multiple_of(3) { 0 } else { echo(datagram, reply) });
+    batch.answer(
+        0..BATCH,
+        |datagram, reply| if datagram.query[0].is_multiple_of(3) { 0 } else { echo(datagram, reply) },
+    );
     assert_eq!(batch.replies(), 6);
     let outcome = batch.send(server.as_fd());
     assert_eq!((outcome.sent, outcome.failed, outcome.dropped), (6, 0, 0));
@@ -98,7 +101,7 @@ fn datagrams_from_nothing_to_the_largest() {
     }
     received(&mut batch, &server, cases.len());
     let mut seen = Vec::new();
-    batch.answer(|datagram, _| {
+    batch.answer(0..BATCH, |datagram, _| {
         assert!(datagram.query.iter().all(|byte| *byte == 7));
         seen.push((datagram.query.len(), datagram.truncated));
         0
@@ -114,7 +117,7 @@ fn a_reply_that_cannot_be_sent_does_not_hold_up_the_others() {
         client.send(&[number as u8]).unwrap();
     }
     received(&mut batch, &server, 4);
-    batch.answer(echo);
+    batch.answer(0..BATCH, echo);
     // The first and the third claim to come from where no reply can go: an address family of nobody.
     for index in [0, 2] {
         // SAFETY: the slot exists.
@@ -128,7 +131,7 @@ fn a_reply_that_cannot_be_sent_does_not_hold_up_the_others() {
     // And the batch is as good as before.
     clients[0].send(b"again").unwrap();
     received(&mut batch, &server, 1);
-    batch.answer(echo);
+    batch.answer(0..BATCH, echo);
     assert_eq!(batch.send(server.as_fd()).sent, 1);
     assert_eq!(next(&clients[0]), b"again");
 }
@@ -146,7 +149,7 @@ fn a_full_send_queue_drops_the_rest() {
         clients[0].send(b"x").unwrap();
     }
     received(&mut batch, &server, 4);
-    batch.answer(echo);
+    batch.answer(0..BATCH, echo);
     for index in 0..4 {
         // SAFETY: the header exists. Without a name it goes to the other end of the pair.
         unsafe { (*batch.message(index)).header.name_len = 0 };
@@ -171,7 +174,7 @@ fn a_full_queue_of_the_interface_drops_the_rest() {
         return;
     }
     set_option(server.as_fd(), libc::IPPROTO_IP, libc::IP_RECVERR, 1).unwrap();
-    batch.answer(echo);
+    batch.answer(0..BATCH, echo);
     let outcome = batch.send(server.as_fd());
     assert_eq!((outcome.sent + outcome.dropped, outcome.failed), (8, 0));
     assert!((1..8).contains(&outcome.sent), "{outcome:?}");
@@ -179,7 +182,7 @@ fn a_full_queue_of_the_interface_drops_the_rest() {
     assert!(fixture::run("tc", "qdisc del dev lo root"));
     clients[7].send(b"again").unwrap();
     received(&mut batch, &server, 1);
-    batch.answer(echo);
+    batch.answer(0..BATCH, echo);
     assert_eq!(batch.send(server.as_fd()).sent, 1);
     assert_eq!(next(&clients[7]), b"again");
 }
@@ -269,7 +272,7 @@ fn replies_leave_from_the_address_that_was_asked() {
             client.connect((*asked, port)).unwrap();
             client.send(asked.as_bytes()).unwrap();
             received(&mut batch, &server, 1);
-            batch.answer(echo);
+            batch.answer(0..BATCH, echo);
             assert_eq!(batch.send(server.as_fd()).sent, 1);
             let mut buffer = [0; 100];
             let (len, from) = client.recv_from(&mut buffer).unwrap();
