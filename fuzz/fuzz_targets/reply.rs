@@ -19,7 +19,9 @@ use domain::base::{Message, ParsedName, Question};
 use domain::rdata::AllRecordData;
 use k8s_node_dns::dns::answer::answer;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, MAX_UDP, Transport};
+use k8s_node_dns::dns::message::probable_name;
 use k8s_node_dns::zone::Zone;
+use k8s_node_dns::zone::names::Name;
 use libfuzzer_sys::fuzz_target;
 
 const HEADER: usize = 12;
@@ -35,8 +37,12 @@ static CONFIG: LazyLock<AnswerConfig> = LazyLock::new(|| AnswerConfig {
 
 fuzz_target!(|query: &[u8]| {
     for (loaded, zone) in ZONES.iter().enumerate() {
-        let udp = reply(query, zone.as_ref(), Transport::Udp);
-        let tcp = reply(query, zone.as_ref(), Transport::Tcp { idle: Duration::from_secs(10) });
+        let udp = reply(query, zone.as_ref(), Transport::Udp, None);
+        for hint in zone.iter().flat_map(|zone| zone.look_ahead([probable_name(query), Some(zone.apex())].into_iter()))
+        {
+            assert_eq!(reply(query, zone.as_ref(), Transport::Udp, hint), udp, "a hint changes nothing");
+        }
+        let tcp = reply(query, zone.as_ref(), Transport::Tcp { idle: Duration::from_secs(10) }, None);
         assert_eq!(udp.is_empty(), query.len() < HEADER || query[2] & 0x80 != 0, "who gets a reply");
         assert_eq!(udp.is_empty(), tcp.is_empty());
         if !udp.is_empty() {
@@ -54,14 +60,14 @@ fuzz_target!(|query: &[u8]| {
     }
 });
 
-fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport) -> Vec<u8> {
+fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport, hint: Option<&Name>) -> Vec<u8> {
     let context = Context {
         transport,
         client: Ipv4Addr::LOCALHOST.to_ipv6_mapped(),
         now: 1_800_000_000,
         rotation: query.len() as u32,
         config: &CONFIG,
-        hint: None,
+        hint,
     };
     // No more room than is promised to be enough.
     let mut buffer = vec![0xFF; if transport == Transport::Udp { MAX_UDP } else { usize::from(u16::MAX) }];

@@ -5,28 +5,25 @@
 
 use domain::base::iana::{Class, ExtendedErrorCode, OptRcode, Rtype};
 
-use super::context::{Context, MAX_UDP, Transport};
+use super::context::{Context, MAX_UDP, MIN_UDP, Transport};
+use super::counters::{Outcome, QueryType};
 use super::edns::OptReply;
 use super::message::{Header, Question};
+use super::plain;
 use super::query::Query;
 use super::reply::Reply;
 use crate::zone::wire::{QUESTION, RRset};
 use crate::zone::{Lookup, Zone};
-
-/// The largest reply over UDP to a client without EDNS (RFC 1035, section 2.3.4).
-const MIN_UDP: usize = 512;
 
 /// What there is to count of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answered {
     /// Its length; 0: there is no reply.
     pub octets: u16,
-    /// The type that was asked for; 0 if there was no question.
-    pub rtype: Rtype,
-    /// Its RCODE.
-    pub rcode: OptRcode,
-    /// There are records in its answer section.
-    pub answers: bool,
+    /// The type that was asked for.
+    pub rtype: QueryType,
+    /// Its RCODE, or NODATA.
+    pub outcome: Outcome,
     /// TC is set.
     pub truncated: bool,
 }
@@ -34,8 +31,7 @@ pub struct Answered {
 impl Answered {
     /// A reply of that length of which nothing else is known.
     pub fn octets(octets: usize) -> Self {
-        let (rtype, rcode) = (Rtype::from_int(0), OptRcode::NOERROR);
-        Self { octets: octets as u16, rtype, rcode, answers: false, truncated: false }
+        Self { octets: octets as u16, rtype: QueryType::Other, outcome: Outcome::NoData, truncated: false }
     }
 
     /// The length as an index.
@@ -52,6 +48,15 @@ impl Answered {
 /// Writes the reply to `query` into `reply`. `zone` is `None` while nothing is loaded. `reply` must have room for
 /// [`MAX_UDP`] bytes over UDP and for 65 535 over TCP.
 pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]) -> Answered {
+    if let Some(answered) = context.hint.and_then(|name| plain::answer(query, name, context, reply)) {
+        return answered;
+    }
+    answer_any(query, zone, context, reply)
+}
+
+/// The same for any query.
+#[inline(never)]
+fn answer_any(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]) -> Answered {
     let Some(query) = Query::parse(query, context.hint) else { return Answered::octets(0) };
     let opt = query.edns.as_ref().map(|edns| OptReply::new(edns, context));
     let limit = match (context.transport, &query.edns) {
@@ -70,9 +75,8 @@ pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &
     header(&query, &said, opt.is_some()).write(reply.written());
     Answered {
         octets: reply.len() as u16,
-        rtype: query.question.map_or(Rtype::from_int(0), |question| question.rtype),
-        rcode: said.rcode,
-        answers: said.answer > 0,
+        rtype: query.question.map_or(QueryType::Other, |question| QueryType::of(question.rtype)),
+        outcome: Outcome::of(said.rcode, said.answer > 0),
         truncated: said.truncated,
     }
 }

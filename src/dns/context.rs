@@ -63,5 +63,8 @@ pub fn mapped(address: IpAddr) -> Ipv6Addr {
     }
 }
 
+/// The largest reply over UDP to a client without EDNS (RFC 1035, section 2.3.4).
+pub const MIN_UDP: usize = 512;
+
 /// The largest reply over UDP, and what our OPT record announces: it passes every path without fragments.
 pub const MAX_UDP: usize = 1232;

@@ -25,6 +25,16 @@ const COOKIE_AGE: i32 = 3600;
 /// How many seconds a server cookie may be of the future (the same): replicas' clocks differ.
 const COOKIE_AHEAD: i32 = 300;
 
+/// What the OPT record without options at the end of a query says, which is `octets`: the size of the largest reply, and
+/// the OPT record of that. None if there is anything more to it.
+#[inline]
+pub fn plain_opt(octets: &[u8]) -> Option<(u16, [u8; OPT])> {
+    const TYPE: u8 = Rtype::OPT.to_int() as u8;
+    let [0, 0, TYPE, size_high, size_low, _, 0, flags, _, 0, 0] = *octets else { return None };
+    let [our_high, our_low] = (MAX_UDP as u16).to_be_bytes();
+    Some((u16::from_be_bytes([size_high, size_low]), [0, 0, TYPE, our_high, our_low, 0, 0, flags & 0x80, 0, 0, 0]))
+}
+
 /// What the OPT record of a query says. Options that this server does not know (Client Subnet among them) are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edns<'q> {

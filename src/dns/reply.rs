@@ -94,7 +94,7 @@ impl<'r> Reply<'r> {
 /// Copies all of `source`, which is as long as `target`. What is as long as a question or a few records is moved as its
 /// first and its last octets, which may overlap: a call of memcpy costs more.
 #[inline]
-fn copy(target: &mut [u8], source: &[u8]) {
+pub fn copy(target: &mut [u8], source: &[u8]) {
     if !copy_ends::<16>(target, source) && !copy_ends::<32>(target, source) {
         target.copy_from_slice(source);
     }

@@ -31,16 +31,22 @@ pub fn hash(name: &[u8]) -> u64 {
 /// Whether `name` is `owner`, both in wire format, the latter in lower case.
 #[inline]
 pub fn is(name: &[u8], owner: &[u8]) -> bool {
-    let mut blocks = name.as_chunks::<BLOCK>().0.iter().zip(owner.as_chunks::<BLOCK>().0);
-    name.len() == owner.len()
-        && blocks.all(|(name, owner)| is_block(u128::from_le_bytes(*name), u128::from_le_bytes(*owner)))
-        && is_block(last_block(name), last_block(owner))
+    // Most clients write lower case.
+    are(name, owner, |name, owner| name == owner) || is_in_other_case(name, owner)
 }
 
-/// The same for a block. Most clients write lower case.
-#[inline]
-fn is_block(name: u128, owner: u128) -> bool {
-    name == owner || fold(name) == owner
+#[inline(never)]
+fn is_in_other_case(name: &[u8], owner: &[u8]) -> bool {
+    are(name, owner, |name, owner| fold(name) == owner)
+}
+
+/// Whether `alike` says so of each pair of blocks.
+#[inline(always)]
+fn are(name: &[u8], owner: &[u8], alike: impl Fn(u128, u128) -> bool) -> bool {
+    let mut blocks = name.as_chunks::<BLOCK>().0.iter().zip(owner.as_chunks::<BLOCK>().0);
+    name.len() == owner.len()
+        && blocks.all(|(name, owner)| alike(u128::from_le_bytes(*name), u128::from_le_bytes(*owner)))
+        && alike(last_block(name), last_block(owner))
 }
 
 /// The last octets of a name, or all of a short one.

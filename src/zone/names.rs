@@ -86,14 +86,24 @@ impl Name {
     /// In wire format and lower case.
     #[inline]
     pub fn owner(&self) -> &[u8] {
-        let octets = if self.few { &self.owner[..] } else { &self.many };
-        octets.get(..usize::from(self.owner_len)).unwrap_or_default()
+        if self.few {
+            return self.owner.get(..usize::from(self.owner_len)).unwrap_or_default();
+        }
+        self.split_many().0
     }
 
     /// All of its records.
     #[inline]
     fn records(&self) -> &[u8] {
-        if self.few { &self.records } else { self.many.get(usize::from(self.owner_len)..).unwrap_or_default() }
+        if self.few { &self.records } else { self.split_many().1 }
+    }
+
+    /// Owner and records of a name that has too many of either. Cold, or the processor would wait for where they are
+    /// before it takes those of any other name.
+    #[cold]
+    #[inline(never)]
+    fn split_many(&self) -> (&[u8], &[u8]) {
+        self.many.split_at_checked(usize::from(self.owner_len)).unwrap_or_default()
     }
 
     /// Whether this is that name, in wire format and any case.

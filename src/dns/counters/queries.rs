@@ -122,7 +122,7 @@ impl Family {
     /// The family of a client's address, which is IPv4-mapped if it is IPv4.
     #[inline]
     pub fn of(client: Ipv6Addr) -> Self {
-        if client.to_ipv4_mapped().is_none() { Self::V6 } else { Self::V4 }
+        if client.to_bits() >> 32 == 0xFFFF { Self::V4 } else { Self::V6 }
     }
 }
 
@@ -167,8 +167,7 @@ impl QueryCounts {
         if answered.is_empty() {
             return;
         }
-        let Answered { octets, rtype, rcode, answers, truncated } = answered;
-        let (rtype, outcome) = (QueryType::of(rtype), Outcome::of(rcode, answers));
+        let Answered { octets, rtype, outcome, truncated } = answered;
         self.count(Family::of(context.client), rtype, outcome, usize::from(octets));
         if truncated {
             self.truncated.add(1);
@@ -180,7 +179,8 @@ impl QueryCounts {
     pub fn count(&self, family: Family, rtype: QueryType, outcome: Outcome, octets: usize) {
         // The first edges are powers of two from 64 on.
         let bucket = match octets {
-            0..=512 => (usize::BITS - octets.saturating_sub(1).leading_zeros()).saturating_sub(6) as usize,
+            0..=64 => 0,
+            65..=512 => (octets - 1).ilog2() as usize - 5,
             _ => SIZES.iter().filter(|edge| octets > usize::from(**edge)).count(),
         };
         let sizes = self.replies.get(place(family, rtype, outcome));
