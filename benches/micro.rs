@@ -15,7 +15,8 @@ use k8s_node_dns::cluster::Cluster;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, Transport};
 use k8s_node_dns::dns::counters::{Family, Outcome, QueryCounts, QueryType};
 use k8s_node_dns::dns::limits::{RateLimitConfig, RateLimits};
-use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed, Skim};
+use k8s_node_dns::kube::decode::json::Json;
+use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed};
 use k8s_node_dns::kube::objects::{AnnotationKeys, Node};
 use k8s_node_dns::kube::{Change, WatchEvent};
 use k8s_node_dns::state::{Identity, format};
@@ -135,7 +136,7 @@ fn decode_list(bencher: Bencher<'_, '_>) {
     let decode = || -> Vec<Node> {
         let budget = Rc::new(Budget::default());
         let seed = DocumentSeed { keys: &keys, budget: &budget };
-        let mut json = serde_json::Deserializer::from_reader(Skim::new(list.as_bytes(), Rc::clone(&budget)));
+        let mut json = Json::new(list.as_bytes(), Rc::clone(&budget));
         let Document { items, .. } = seed.deserialize(&mut json).unwrap_or_default();
         items.into_iter().filter_map(|item| item.decode().ok()).collect()
     };

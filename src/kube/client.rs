@@ -17,15 +17,16 @@ use crossbeam_channel::{bounded, select};
 use parking_lot::Mutex;
 use serde::de::DeserializeSeed;
 use ureq::config::Config;
-use ureq::http::{Response, StatusCode, Uri};
+use ureq::http::{StatusCode, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, Body, BodyReader, Proxy};
+use ureq::{Agent, BodyReader, Proxy};
 
 pub use self::error::{RequestError, Status};
 use super::Kind;
 use super::credentials::{Credentials, Location, Session, TlsMaterial};
-use super::decode::{Budget, Document, DocumentSeed, Event, EventSeed, SERVICE_LABEL, Skim};
+use super::decode::json::Json;
+use super::decode::{Budget, Event, EventSeed, Item, ListSeed, SERVICE_LABEL};
 use super::objects::AnnotationKeys;
 use super::watch::RELIST;
 use crate::thread::Stop;
@@ -116,25 +117,26 @@ impl Client {
     }
 
     /// A page of the list; `token` is empty for the first one. Its `resourceVersion` is unset, which is the only kind of
-    /// list that cannot be older than what was seen before.
+    /// list that cannot be older than what was seen before. Each object is handed on as it comes; only with the head,
+    /// which is returned, is it known that the page is a good one.
     ///
     /// # Errors
     /// See [`RequestError`].
-    pub fn list(&mut self, token: &str) -> Result<Document, RequestError> {
+    pub fn list(&mut self, token: &str, each: impl FnMut(Item)) -> Result<Item, RequestError> {
         let mut query = format!("limit={PAGE}");
         if !token.is_empty() {
             query += &format!("&continue={}", encode(token));
         }
-        self.page(&query)
+        self.page(&query, each)
     }
 
-    fn page(&mut self, query: &str) -> Result<Document, RequestError> {
+    fn page(&mut self, query: &str, each: impl FnMut(Item)) -> Result<Item, RequestError> {
         let (budget, mut json) = self.get(query)?;
-        let document = DocumentSeed { keys: &self.keys, budget: &budget }.deserialize(&mut json);
+        let head = ListSeed { keys: &self.keys, budget: &budget, each }.deserialize(&mut json);
         // Reading on to the end lets the connection be used again, and notices an end that is missing.
-        let document = document.and_then(|document| json.end().map(|()| document)).map_err(RequestError::Body)?;
-        document.check_list(self.kind).map_err(RequestError::NoList)?;
-        Ok(document)
+        let head = head.and_then(|head| json.finish().map(|()| head)).map_err(RequestError::Body)?;
+        head.check_list(self.kind).map_err(RequestError::NoList)?;
+        Ok(head)
     }
 
     /// The server's version: that of a list which ends after one object.
@@ -142,7 +144,7 @@ impl Client {
     /// # Errors
     /// See [`RequestError`].
     pub fn version(&mut self) -> Result<String, RequestError> {
-        self.page("limit=1").map(|document| document.head.metadata.resource_version)
+        self.page("limit=1", drop).map(|head| head.metadata.resource_version)
     }
 
     /// A watch from a version.
@@ -158,7 +160,7 @@ impl Client {
         Ok(Events { json, budget, keys: self.keys.clone() })
     }
 
-    fn get(&mut self, query: &str) -> Result<(Rc<Budget>, Json), RequestError> {
+    fn get(&mut self, query: &str) -> Result<(Rc<Budget>, Json<Bounded>), RequestError> {
         let session = self.credentials.session(&self.stop).map_err(RequestError::Credentials)?;
         let location = self.credentials.location();
         let agent = self.agent_for(&session, &location)?;
@@ -185,7 +187,8 @@ impl Client {
             return Err(RequestError::Status(Status::read(response, &self.keys)));
         }
         let budget = Rc::new(Budget::default());
-        Ok((Rc::clone(&budget), serde_json::Deserializer::from_reader(Bounded::skimmed(response, budget))))
+        let body = Bounded { body: response.into_body().into_reader(), budget: Rc::clone(&budget) };
+        Ok((Rc::clone(&budget), Json::new(body, budget)))
     }
 
     fn agent_for(&mut self, session: &Session, location: &Arc<Location>) -> Result<Agent, RequestError> {
@@ -203,12 +206,9 @@ impl Client {
     }
 }
 
-/// What JSON is decoded from.
-type Json = serde_json::Deserializer<serde_json::de::IoRead<Skim<Bounded>>>;
-
 /// The events of a watch.
 pub struct Events {
-    json: Json,
+    json: Json<Bounded>,
     budget: Rc<Budget>,
     keys: AnnotationKeys,
 }
@@ -220,10 +220,8 @@ impl Events {
     /// See [`RequestError`].
     pub fn next_event(&mut self) -> Result<Option<Event>, RequestError> {
         self.budget.refill();
-        match self.json.end() {
-            Ok(()) => return Ok(None),
-            Err(error) if error.is_io() => return Err(RequestError::Body(error)),
-            Err(_) => {} // there is more
+        if self.json.is_at_end().map_err(RequestError::Body)? {
+            return Ok(None);
         }
         let event = EventSeed { keys: &self.keys, budget: &self.budget }.deserialize(&mut self.json);
         event.map(Some).map_err(RequestError::Body)
@@ -234,25 +232,11 @@ impl Events {
 struct Bounded {
     body: BodyReader<'static>,
     budget: Rc<Budget>,
-    /// Reading failed: it is not tried again, since serde_json reads on once for each level that it is in, and each
-    /// of those reads would wait for a silent server anew.
-    failed: bool,
-}
-
-impl Bounded {
-    fn skimmed(response: Response<Body>, budget: Rc<Budget>) -> Skim<Self> {
-        let body = response.into_body().into_reader();
-        Skim::new(Self { body, budget: Rc::clone(&budget), failed: false }, budget)
-    }
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.failed {
-            return Err(io::Error::other("reading failed before"));
-        }
         let read = self.body.read(buffer).map_err(|error| {
-            self.failed = true;
             let ureq_error = error.get_ref().and_then(|error| error.downcast_ref());
             if matches!(ureq_error, Some(ureq::Error::Timeout(_))) {
                 io::Error::new(io::ErrorKind::TimedOut, error)

@@ -6,11 +6,12 @@
 //! a stream could not be picked up again in the middle of an object: it is noted as a [`Fault`] and costs that one
 //! object, and the thousands of good ones around it still count. Only a document that is broken as JSON or YAML fails.
 //!
-//! Which fields count is in `records`, how a single value is taken in `slot`, how the others are skipped in `skim`; the types that come out are in [`super::objects`].
+//! Which fields count is in `records`, how a single value is taken in `slot`, how the others are jumped over in [`json`]; the
+//! types that come out are in [`super::objects`].
 
+pub mod json;
 mod nesting;
 mod records;
-mod skim;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -20,12 +21,10 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer};
 
-use self::records::{Annotations, Labels, RawEndpoint, Ready};
-use self::skim::Next;
+use self::records::{Annotations, Labels, List, RawEndpoint, Ready};
 use self::slot::{Context, Slot};
 use super::Kind;
 use super::objects::{AnnotationKeys, Condition, Endpoint, EndpointSlice, NamespacedName, Node, Object, Service};
-pub use skim::Skim;
 
 /// The label that ties an EndpointSlice to its Service.
 pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
@@ -34,18 +33,18 @@ pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 /// longer; what is longer than this is not an object but a fault of the peer.
 pub const MAX_OBJECT_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How many bytes may still be read for the object at hand, and whether the next value is wanted; shared by the reader,
-/// which takes from it, and the decoding, which refills it at the start of each object. Readers other than [`Skim`] need
-/// not look at it.
+/// How many bytes may still be read for the object at hand, and whether the rest of its map is wanted; shared by the
+/// reader, which takes from it, and the decoding, which refills it at the start of each object. Readers other than
+/// [`json::Json`] need not look at it.
 #[derive(Debug)]
 pub struct Budget {
     left: Cell<u64>,
-    next: Cell<Next>,
+    skips_rest: Cell<bool>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { left: Cell::new(MAX_OBJECT_BYTES), next: Cell::default() }
+        Self { left: Cell::new(MAX_OBJECT_BYTES), skips_rest: Cell::default() }
     }
 }
 
@@ -62,14 +61,14 @@ impl Budget {
         left.is_some()
     }
 
-    /// A key was read whose value is not wanted.
-    fn skip_next(&self) {
-        self.next.set(Next::Colon);
+    /// A value was read, and nothing else of its map is wanted.
+    fn skip_rest(&self) {
+        self.skips_rest.set(true);
     }
 
-    /// A string was read, and nothing else of its map is wanted. After other values a parser may have read on already.
-    fn skip_rest(&self) {
-        self.next.set(Next::Rest);
+    /// Whether nothing else of the map at hand is wanted; asked once.
+    fn skips_rest(&self) -> bool {
+        self.skips_rest.take()
     }
 }
 
@@ -152,21 +151,21 @@ pub struct Document {
     pub items: Vec<Item>,
 }
 
-impl Document {
-    /// Whether it is a list of the kind: an answer that is something else, however good its status, says nothing about
+impl Item {
+    /// Whether it is the head of a list of the kind: an answer that is something else, however good its status, says nothing about
     /// the objects that are missing in it.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn check_list(&self, kind: Kind) -> Result<(), String> {
         let expected = format!("{}List", kind.name());
-        if self.head.kind != expected {
-            return Err(format!("its kind is {:?} where {expected:?} is expected", self.head.kind));
+        if self.kind != expected {
+            return Err(format!("its kind is {:?} where {expected:?} is expected", self.kind));
         }
-        if let Some(fault) = self.head.faults.first() {
+        if let Some(fault) = self.faults.first() {
             return Err(fault.to_string());
         }
-        if self.head.metadata.resource_version.is_empty() {
+        if self.metadata.resource_version.is_empty() {
             return Err("it has no metadata.resourceVersion".to_owned());
         }
         Ok(())
@@ -191,6 +190,16 @@ pub struct DocumentSeed<'a> {
     pub budget: &'a Budget,
 }
 
+/// Decodes the head of a list and hands its items on as they come, so that it never lies in memory whole.
+pub struct ListSeed<'a, F: FnMut(Item)> {
+    /// The annotations that count.
+    pub keys: &'a AnnotationKeys,
+    /// Refilled for each item.
+    pub budget: &'a Budget,
+    /// What is to be done with each item.
+    pub each: F,
+}
+
 /// Decodes an [`Event`].
 #[derive(Clone, Copy, Debug)]
 pub struct EventSeed<'a> {
@@ -204,11 +213,23 @@ impl<'de> DeserializeSeed<'de> for DocumentSeed<'_> {
     type Value = Document;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Document, D::Error> {
+        let mut items = Vec::new();
+        let list = ListSeed { keys: self.keys, budget: self.budget, each: |item| items.push(item) };
+        let head = list.deserialize(deserializer)?;
+        Ok(Document { head, items })
+    }
+}
+
+impl<'de, F: FnMut(Item)> DeserializeSeed<'de> for ListSeed<'_, F> {
+    type Value = Item;
+
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Item, D::Error> {
         let context = Context::new(self.keys, self.budget);
-        let mut document = Document::default();
-        Slot::new(&context, "the document", &mut document).deserialize(deserializer)?;
-        document.head.faults = context.take_faults();
-        Ok(document)
+        let mut list = List { head: Item::default(), each: &mut self.each };
+        Slot::new(&context, "the document", &mut list).deserialize(deserializer)?;
+        let mut head = list.head;
+        head.faults = context.take_faults();
+        Ok(head)
     }
 }
 

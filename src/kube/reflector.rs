@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::client::{Client, Interrupt, RequestError};
 use super::connection::Connection;
-use super::decode::{BadObject, Decoded, Document, Event, Item};
+use super::decode::{BadObject, Decoded, Event, Item, Metadata};
 use super::health::{Health, Restart};
 use super::objects::{EndpointSlice, Node, Service};
 use super::watch::{Failure, Input, Moment, RELIST, Step, Told, Watch};
@@ -74,12 +74,39 @@ pub struct Reflector<T: Watched> {
     watch: Watch<T>,
     /// The restorations that this kind knows of.
     restored: u64,
-    /// The bad objects that are known, by what they are called.
-    bad: HashMap<String, BadObject>,
+    bad: BadObjects,
     /// When the request at hand was made.
     asked: Instant,
     /// Since when a server that has allowed nothing yet forbids this kind, and whether that was logged.
     doubted: Option<(Instant, bool)>,
+}
+
+/// The bad objects that are known, by what they are called.
+#[derive(Default)]
+struct BadObjects(HashMap<String, BadObject>);
+
+impl BadObjects {
+    /// Whether an object is a good one; a bad one is logged when it is new or bad in another way.
+    fn check<T: Decoded>(&mut self, item: &Item) -> bool {
+        match item.check::<T>() {
+            Ok(()) => self.forget::<T>(item),
+            Err(bad) => {
+                if self.0.get(&bad.object) != Some(&bad) {
+                    log::warn!("{bad}; it is left out");
+                    self.0.insert(bad.object.clone(), bad);
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    /// An object is good, or gone.
+    fn forget<T: Decoded>(&mut self, item: &Item) {
+        if !self.0.is_empty() {
+            self.0.remove(&item.title(T::KIND));
+        }
+    }
 }
 
 /// The daemon is stopping, or nobody listens.
@@ -95,7 +122,7 @@ impl<T: Watched> Reflector<T> {
             stop,
             watch: Watch::default(),
             restored: 0,
-            bad: HashMap::new(),
+            bad: BadObjects::default(),
             asked: Instant::now(),
             doubted: None,
         }
@@ -117,9 +144,8 @@ impl<T: Watched> Reflector<T> {
                 }
                 Ok(())
             }
-            Step::List(token) => match self.client.list(&token) {
-                Ok(document) => {
-                    let input = self.page(document);
+            Step::List(token) => match self.page(&token) {
+                Ok(input) => {
                     self.allowed();
                     self.take(input, "")
                 }
@@ -169,15 +195,16 @@ impl<T: Watched> Reflector<T> {
         }
     }
 
-    fn page(&mut self, document: Document) -> Input<T> {
-        let mut good = Vec::with_capacity(document.items.len());
-        for item in document.items {
-            if self.check(&item) {
-                good.push(T::pick(item));
+    fn page(&mut self, token: &str) -> Result<Input<T>, RequestError> {
+        let Self { client, bad, .. } = self;
+        let mut objects = Vec::new();
+        let head = client.list(token, |item| {
+            if bad.check::<T>(&item) {
+                objects.push(T::pick(item));
             }
-        }
-        let metadata = document.head.metadata;
-        Input::Page { objects: good, version: metadata.resource_version, next: metadata.next_page }
+        })?;
+        let Metadata { resource_version: version, next_page: next, .. } = head.metadata;
+        Ok(Input::Page { objects, version, next })
     }
 
     fn event(&mut self, event: Event) -> Result<Input<T>, RequestError> {
@@ -186,40 +213,23 @@ impl<T: Watched> Reflector<T> {
         Ok(match &*event.r#type {
             // Whatever it says of another kind, it says nothing of ours: the log names it, and the version is not taken.
             "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" if !is_ours => {
-                self.check(&event.object);
+                self.bad.check::<T>(&event.object);
                 Input::Event(None, String::new())
             }
-            "ADDED" | "MODIFIED" if self.check(&event.object) => {
+            "ADDED" | "MODIFIED" if self.bad.check::<T>(&event.object) => {
                 Input::Event(Some(Change::Applied(T::pick(event.object))), version)
             }
             // As a list does it: an object that cannot be used is none.
             "ADDED" | "MODIFIED" => Input::Event(deleted(event.object), version),
             "DELETED" => {
                 // The name is enough, whatever else is wrong with it.
-                self.bad.remove(&event.object.title(T::KIND));
+                self.bad.forget::<T>(&event.object);
                 Input::Event(deleted(event.object), version)
             }
             "BOOKMARK" => Input::Bookmark(version),
             "ERROR" => return Err(RequestError::Status(event.object.into())),
             _ => return Err(RequestError::NoEvent(event.r#type)),
         })
-    }
-
-    /// Whether an object is a good one; a bad one is logged when it is new or bad in another way.
-    fn check(&mut self, item: &Item) -> bool {
-        let checked = item.check::<T>();
-        match checked {
-            Ok(()) if self.bad.is_empty() => {}
-            Ok(()) => drop(self.bad.remove(&item.title(T::KIND))),
-            Err(bad) => {
-                if self.bad.get(&bad.object) != Some(&bad) {
-                    log::warn!("{bad}; it is left out");
-                    self.bad.insert(bad.object.clone(), bad);
-                }
-                return false;
-            }
-        }
-        true
     }
 
     fn fail(&mut self, error: &RequestError) -> Result<(), Stopped> {

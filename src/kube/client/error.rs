@@ -12,7 +12,7 @@ use ureq::http::header::RETRY_AFTER;
 
 use super::{MAX_ERROR_BYTES, SILENCE};
 use crate::kube::credentials;
-use crate::kube::decode::{Budget, DocumentSeed, Item};
+use crate::kube::decode::{Budget, DocumentSeed, Item, json};
 use crate::kube::objects::AnnotationKeys;
 use crate::kube::watch::Failure;
 
@@ -29,7 +29,7 @@ pub enum RequestError {
     /// The answer, or an event of a watch, says no.
     Status(Status),
     /// The answer broke off, or is no JSON.
-    Body(serde_json::Error),
+    Body(json::Error),
     /// The answer is JSON, but no list of the kind.
     NoList(String),
     /// A watch said something that is no event.
@@ -95,10 +95,8 @@ impl RequestError {
             Self::Request(ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::HostNotFound) => {
                 Failure::Connection
             }
-            Self::Body(error) if error.is_eof() => Failure::Connection,
-            Self::Body(error) if error.io_error_kind().is_some_and(|kind| kind != io::ErrorKind::FileTooLarge) => {
-                Failure::Connection
-            }
+            Self::Body(json::Error::Eof) => Failure::Connection,
+            Self::Body(json::Error::Io(error)) if error.kind() != io::ErrorKind::FileTooLarge => Failure::Connection,
             Self::Credentials(_)
             | Self::Request(_)
             | Self::Body(_)
@@ -132,15 +130,13 @@ impl fmt::Display for RequestError {
                 }
                 Ok(())
             }
-            Self::Body(error) => match error.io_error_kind() {
-                Some(io::ErrorKind::TimedOut) => write!(f, "it was silent for {} s", SILENCE.as_secs()),
-                Some(_) => {
-                    let error = error.to_string();
-                    let reason = error.rsplit_once(" at line ").map_or(&*error, |(reason, _)| reason);
-                    write!(f, "its answer broke off: {reason}")
+            Self::Body(error) => match error {
+                json::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    write!(f, "it was silent for {} s", SILENCE.as_secs())
                 }
-                None if error.is_eof() => f.write_str("its answer broke off in the middle of an object"),
-                None => write!(f, "its answer is not the JSON of Kubernetes: {error}"),
+                json::Error::Io(reason) => write!(f, "its answer broke off: {reason}"),
+                json::Error::Eof => f.write_str("its answer broke off in the middle of an object"),
+                json::Error::Syntax(what) => write!(f, "its answer is not the JSON of Kubernetes: {what}"),
             },
             Self::NoList(why) => write!(f, "its answer is no list of Kubernetes objects: {why}"),
             Self::NoEvent(kind) => write!(f, "its watch sent an event of the unknown type {kind:?}"),

@@ -115,8 +115,8 @@ fn certificates_of_the_server() {
         location.ca = ca;
         location.insecure = insecure;
         let (mut client, _threads) = client(location);
-        match client.list("") {
-            Ok(document) => assert_eq!((&*document.head.metadata.resource_version, expect), ("7", "")),
+        match client.list("", drop) {
+            Ok(head) => assert_eq!((&*head.metadata.resource_version, expect), ("7", "")),
             Err(error) => {
                 assert!(!expect.is_empty() && error.to_string().contains(expect), "{url} {name:?}: {error}");
                 assert_eq!(error.failure(), Failure::Other);
@@ -141,10 +141,10 @@ fn a_certificate_of_ours_is_sent_and_renewed_when_its_file_changes() {
     location.user.identity =
         Some((Material::File("client-certificate", certificate.clone()), Material::File("client-key", key.clone())));
     let (mut client, _threads) = client(location);
-    let error = client.list("").unwrap_err();
+    let error = client.list("", drop).unwrap_err();
     assert!(error.to_string().contains("check the client certificate"), "{error}");
     write(&authority);
-    client.list("").unwrap();
+    client.list("", drop).unwrap();
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn answers_that_say_no() {
         let (headers, body) = (headers.to_owned(), body.to_owned());
         let server = Server::start(move |_| Reply { headers: headers.clone(), ..Reply::status(status, &body) });
         let (mut client, _threads) = client(location(&server.url));
-        let error = client.list("").unwrap_err();
+        let error = client.list("", drop).unwrap_err();
         assert_eq!((error.failure(), &*error.to_string()), (failure, text));
     }
 }
@@ -218,7 +218,7 @@ fn answers_that_break_off_or_are_garbage() {
         let reply = Mutex::new(Some(reply));
         let server = Server::start(move |_| reply.lock().take().unwrap());
         let (mut client, _threads) = client(location(&server.url));
-        let error = client.list("").unwrap_err();
+        let error = client.list("", drop).unwrap_err();
         assert!(error.to_string().starts_with(text), "{error}");
         assert_eq!(error.failure(), failure, "{error}");
     }
@@ -230,7 +230,7 @@ fn a_server_that_is_not_there() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let (mut client, _threads) = client(location(&url));
-    let error = client.list("").unwrap_err();
+    let error = client.list("", drop).unwrap_err();
     assert_eq!((error.failure(), &*error.to_string()), (Failure::Connection, "Connection refused (os error 111)"));
 }
 
@@ -245,7 +245,7 @@ fn an_interrupt_fails_the_read_at_hand_and_a_closed_client_makes_none() {
     let mut events = client.watch("7").unwrap();
     interrupt.close();
     assert_eq!(events.next_event().unwrap_err().failure(), Failure::Connection);
-    assert!(matches!(client.list(""), Err(RequestError::Stopped)));
+    assert!(matches!(client.list("", drop), Err(RequestError::Stopped)));
 }
 
 /// A proxy that refuses every connection, and the first lines of what it was asked.
@@ -273,7 +273,7 @@ fn a_proxy_is_asked_for_the_server_and_not_for_the_name_of_its_certificate() {
     {
         let location = Location::new("https://localhost:6443", name, Some(proxy.clone())).unwrap();
         let (mut client, _threads) = client(location);
-        assert!(client.list("").is_err());
+        assert!(client.list("", drop).is_err());
         let line = asked.recv().unwrap();
         assert!(line.ends_with(expect) && !line.contains("kubernetes"), "{line}");
     }

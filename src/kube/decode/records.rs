@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use serde::de::{MapAccess, SeqAccess};
 
 use super::slot::{Context, Record, Slot, Value};
-use super::{Condition, Document, Endpoint, Event, Item, Metadata, SERVICE_LABEL};
+use super::{Condition, Endpoint, Event, Item, Metadata, SERVICE_LABEL};
 
 impl Record for Event {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
@@ -20,19 +20,25 @@ impl Record for Event {
     }
 }
 
-impl Record for Document {
+/// A list: its own fields, and what is done with each of its items.
+pub(super) struct List<'a, F> {
+    pub(super) head: Item,
+    pub(super) each: &'a mut F,
+}
+
+impl<F: FnMut(Item)> Record for List<'_, F> {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
         match key {
-            "items" => context.value(map, "items", &mut Items(&mut self.items)),
+            "items" => context.value(map, "items", &mut Items(&mut *self.each)),
             _ => self.head.field(key, map, context),
         }
     }
 }
 
 /// The objects of a list. Each has its own faults and its own budget of bytes.
-struct Items<'a>(&'a mut Vec<Item>);
+struct Items<'a, F>(&'a mut F);
 
-impl Value for Items<'_> {
+impl<F: FnMut(Item)> Value for Items<'_, F> {
     const EXPECTED: &'static str = "a list";
 
     fn seq<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, context: &Context<'_>) -> Result<bool, A::Error> {
@@ -44,7 +50,7 @@ impl Value for Items<'_> {
                 return Ok(true);
             }
             item.faults = own.take_faults();
-            self.0.push(item);
+            (self.0)(item);
         }
     }
 }

@@ -53,7 +53,6 @@ impl<'a> Context<'a> {
 
     /// Reads past the value of the key that was just read.
     pub(super) fn skip<'de, A: MapAccess<'de>>(&self, map: &mut A) -> Result<(), A::Error> {
-        self.budget.skip_next();
         map.next_value::<IgnoredAny>().map(drop)
     }
 

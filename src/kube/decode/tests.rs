@@ -1,5 +1,8 @@
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 
+use super::json::{Error, Json};
 use super::*;
 
 fn keys() -> AnnotationKeys {
@@ -10,11 +13,17 @@ fn keys() -> AnnotationKeys {
     }
 }
 
-fn document(json: &str) -> Result<Document, serde_json::Error> {
-    let (keys, budget) = (keys(), Budget::default());
-    let mut deserializer = serde_json::Deserializer::from_reader(json.as_bytes());
-    let document = DocumentSeed { keys: &keys, budget: &budget }.deserialize(&mut deserializer)?;
-    deserializer.end().map(|()| document)
+/// As the API server's answers are read; and as files are, which has to be the same.
+fn document(json: &str) -> Result<Document, Error> {
+    let (keys, budget) = (keys(), Rc::new(Budget::default()));
+    let seed = DocumentSeed { keys: &keys, budget: &budget };
+    let mut body = Json::new(json.as_bytes(), Rc::clone(&budget));
+    let document = seed.deserialize(&mut body).and_then(|document| body.finish().map(|()| document));
+    let mut file = serde_json::Deserializer::from_str(json);
+    if let Ok(same) = seed.deserialize(&mut file).and_then(|document| file.end().map(|()| document)) {
+        assert_eq!(document.as_ref().unwrap(), &same, "{json}");
+    }
+    document
 }
 
 fn yaml(yaml: &str) -> Result<Document, serde_yaml::Error> {
@@ -181,14 +190,14 @@ fn events_come_one_by_one_from_a_stream() {
         r#"{"object":{"metadata":{"resourceVersion":"6"}},"type":"BOOKMARK"}"#,
         r#"{"type":"MODIFIED","object":{"metadata":{"na"#
     );
-    let (keys, budget) = (keys(), Budget::default());
-    let mut deserializer = serde_json::Deserializer::from_reader(stream.as_bytes());
+    let (keys, budget) = (keys(), Rc::new(Budget::default()));
+    let mut deserializer = Json::new(stream.as_bytes(), Rc::clone(&budget));
     let mut next = || EventSeed { keys: &keys, budget: &budget }.deserialize(&mut deserializer);
     let added = next().unwrap();
     assert_eq!((&*added.r#type, &*added.object.metadata.resource_version), ("ADDED", "5"));
     let bookmark = next().unwrap();
     assert_eq!((&*bookmark.r#type, &*bookmark.object.metadata.resource_version), ("BOOKMARK", "6"));
-    assert!(next().unwrap_err().is_eof());
+    assert!(matches!(next(), Err(Error::Eof)));
 }
 
 #[test]
@@ -203,7 +212,7 @@ fn deep_documents_are_skipped_or_refused_but_never_overflow_the_stack() {
         };
         assert_eq!(document(&json).unwrap().head.decode::<Node>().is_ok(), good, "{key}");
     }
-    assert!(document(&open).unwrap_err().is_eof());
+    assert!(matches!(document(&open), Err(Error::Eof)));
     let conditions = format!(r#"{{"status":{}"#, r#"{"conditions":[{"#.repeat(depth));
     assert!(document(&conditions).is_err());
     let deep = format!("metadata: {{name: n}}\nspec: {}", "[".repeat(10_000));
@@ -214,7 +223,7 @@ fn deep_documents_are_skipped_or_refused_but_never_overflow_the_stack() {
 fn truncated_documents_are_errors() {
     let whole = include_str!("../../../tests/fixtures/node.json").trim_end();
     for length in (0..whole.len()).step_by(97) {
-        assert!(document(&whole[..length]).unwrap_err().is_eof(), "{length} bytes");
+        assert!(matches!(document(&whole[..length]), Err(Error::Eof)), "{length} bytes");
     }
 }
 
