@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::links::Links;
 use super::node::{Area, Node};
+use super::nodes::Nodes;
 use super::service::{Hosts, Moved};
 use super::tally::{Journal, Shift, Tally};
 use super::{Owner, ServiceName};
@@ -39,15 +41,14 @@ pub(super) struct Backing {
 /// All objects, by what depends on them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    /// Each in a place of its own, shared with snapshots: in a map they would take twice as much.
-    pub(super) nodes: BTreeMap<String, Arc<Node>>,
+    pub(super) nodes: Nodes,
     pub(super) areas: BTreeMap<Area, AreaNodes>,
     /// Their names are shared with whatever else leads to them.
     pub(super) services: BTreeMap<Arc<ServiceName>, Backing>,
-    /// The named Services that a node hosts, also of nodes that are not known (yet); sorted.
-    hosted: BTreeMap<Box<str>, Vec<Arc<ServiceName>>>,
-    /// The Service that each slice belongs to.
-    pub(super) slices: BTreeMap<NamespacedName, Arc<ServiceName>>,
+    /// The named Services that a node hosts, also of nodes that are not known (yet).
+    hosted: Links,
+    /// The Service that each slice belongs to, by the slice's name; it is of the same namespace.
+    slices: Links,
 }
 
 impl Index {
@@ -62,12 +63,10 @@ impl Index {
 
     /// A node is new, different, or gone (`None`). Returns what it was before.
     pub(super) fn set_node(&mut self, name: &str, new: Option<Node>, journal: &mut Journal) -> Option<Arc<Node>> {
-        let old = self.nodes.remove(name);
-        self.move_areas(old.as_deref(), new.as_ref(), journal);
-        self.move_services(name, old.as_deref(), new.as_ref(), journal);
-        if let Some(new) = new {
-            self.nodes.insert(name.to_owned(), Arc::new(new));
-        }
+        let new = new.map(Arc::new);
+        let old = self.nodes.set(name, new.clone());
+        self.move_areas(old.as_deref(), new.as_deref(), journal);
+        self.move_services(name, old.as_deref(), new.as_deref(), journal);
         old
     }
 
@@ -110,7 +109,7 @@ impl Index {
         if before == after {
             return;
         }
-        for service in self.hosted.get(name).into_iter().flatten() {
+        for service in self.hosted.get(name) {
             let Some(backing) = self.services.get_mut(service) else { continue };
             let mut shift = journal.shift(|| Owner::Service((**service).clone()));
             if let Some(addresses) = after {
@@ -136,7 +135,7 @@ impl Index {
         let service = &self.shared(service);
         let backing = self.services.entry(Arc::clone(service)).or_default();
         backing.named = named;
-        let hosts: Vec<String> = backing.hosts.iter().map(ToOwned::to_owned).collect();
+        let hosts: Vec<Arc<str>> = backing.hosts.nodes().map(Arc::clone).collect();
         let mut shift = journal.shift(|| Owner::Service((**service).clone()));
         shift.iter_mut().for_each(|shift| shift.note_existence(named));
         for node in hosts {
@@ -152,21 +151,28 @@ impl Index {
             Some((self.shared(&ServiceName { namespace: key.namespace.clone(), name }), endpoints))
         });
         let owner = new.as_ref().map(|(service, _)| service);
-        if self.slices.get(key) != owner {
-            let old = match owner {
-                Some(owner) => self.slices.insert(key.clone(), Arc::clone(owner)),
-                None => self.slices.remove(key),
-            };
-            if let Some(old) = old {
-                let moved = self.services.get_mut(&old).map(|backing| backing.hosts.set(&key.name, None));
-                self.move_hosts(&old, moved.unwrap_or_default(), journal);
-            }
+        let old = self.slices.get(&key.name).find(|service| service.namespace == key.namespace).cloned();
+        if let Some(old) = old.filter(|old| Some(old) != owner) {
+            self.slices.remove(&key.name, &old);
+            let moved = self.services.get_mut(&old).map(|backing| backing.hosts.set(&key.name, None));
+            self.move_hosts(&old, moved.unwrap_or_default(), journal);
         }
         if let Some((service, endpoints)) = new {
             let backing = self.services.entry(Arc::clone(&service)).or_default();
             let moved = backing.hosts.set(&key.name, Some(endpoints));
+            if let Some((name, _)) = backing.hosts.slice(&key.name) {
+                self.slices.insert(name, &service);
+            }
             self.move_hosts(&service, moved, journal);
         }
+    }
+
+    /// The names of all slices, in no order.
+    pub(super) fn slices(&self) -> impl Iterator<Item = NamespacedName> {
+        self.slices.iter().map(|(name, service)| {
+            let namespace = service.namespace.clone();
+            NamespacedName { namespace, name: name.to_string() }
+        })
     }
 
     fn move_hosts(&mut self, service: &Arc<ServiceName>, moved: Moved, journal: &mut Journal) {
@@ -183,23 +189,11 @@ impl Index {
     }
 
     /// A node begins or ceases to host a named Service.
-    fn set_hosted(&mut self, service: &Arc<ServiceName>, node: &str, here: bool, shift: Option<&mut Shift>) {
+    fn set_hosted(&mut self, service: &Arc<ServiceName>, node: &Arc<str>, here: bool, shift: Option<&mut Shift>) {
         if here {
-            if !self.hosted.contains_key(node) {
-                self.hosted.insert(node.into(), Vec::with_capacity(1));
-            }
-            if let Some(hosted) = self.hosted.get_mut(node)
-                && let Err(place) = hosted.binary_search(service)
-            {
-                hosted.insert(place, Arc::clone(service));
-            }
-        } else if let Some(hosted) = self.hosted.get_mut(node) {
-            if let Ok(place) = hosted.binary_search(service) {
-                hosted.remove(place);
-            }
-            if hosted.is_empty() {
-                self.hosted.remove(node);
-            }
+            self.hosted.insert(node, service);
+        } else {
+            self.hosted.remove(node, service);
         }
         let addresses = self.nodes.get(node).and_then(|node| node.counted());
         if let (Some(addresses), Some(backing)) = (addresses, self.services.get_mut(service)) {

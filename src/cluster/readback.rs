@@ -5,22 +5,23 @@
 
 use super::service::SliceHosts;
 use super::{Cluster, ServiceName};
-use crate::kube::objects::NamespacedName;
 
 /// A slice of a Service, as far as it counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Slice<'a> {
+    /// Its namespace.
+    pub namespace: &'a str,
     /// Its own name.
-    pub key: &'a NamespacedName,
+    pub name: &'a str,
     /// The name of its Service.
     pub service: &'a str,
-    hosts: Option<&'a SliceHosts>,
+    hosts: &'a SliceHosts,
 }
 
 impl<'a> Slice<'a> {
     /// The nodes that it names, and whether an endpoint there is ready; if not, one serves while it terminates.
     pub fn hosts(self) -> impl Iterator<Item = (&'a str, bool)> {
-        self.hosts.into_iter().flatten().map(|(node, count)| (&**node, count.is_ready()))
+        self.hosts.iter().map(|(node, count)| (&**node, count.is_ready()))
     }
 }
 
@@ -30,12 +31,11 @@ impl Cluster {
         self.index.services.iter().filter(|(_, backing)| backing.named).map(|(service, _)| &**service)
     }
 
-    /// All slices of Services.
+    /// All slices of Services, by Service.
     pub fn slices(&self) -> impl Iterator<Item = Slice<'_>> {
-        self.index.slices.iter().map(|(key, service)| Slice {
-            key,
-            service: &service.name,
-            hosts: self.index.services.get(service).and_then(|backing| backing.hosts.slice(&key.name)),
+        self.index.services.iter().flat_map(|(service, backing)| {
+            let ServiceName { namespace, name: service } = &**service;
+            backing.hosts.slices().map(move |(name, hosts)| Slice { namespace, name, service, hosts })
         })
     }
 }

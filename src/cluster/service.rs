@@ -24,7 +24,7 @@ pub(super) type SliceHosts = Box<[(Arc<str>, Count)]>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
     /// By name, in no order: nearly all Services have one, or one a family.
-    slices: Vec<(Box<str>, SliceHosts)>,
+    slices: Vec<(Arc<str>, SliceHosts)>,
     /// Sorted by name; over all slices.
     nodes: Vec<(Arc<str>, Count)>,
     /// How many nodes have a ready endpoint.
@@ -160,9 +160,14 @@ impl Hosts {
         !self.any_ready() && !self.nodes.is_empty()
     }
 
-    /// What a slice says.
-    pub(super) fn slice(&self, slice: &str) -> Option<&SliceHosts> {
-        self.slices.iter().find(|(name, _)| &**name == slice).map(|(_, slice)| slice)
+    /// A slice's own name, and what it says.
+    pub(super) fn slice(&self, slice: &str) -> Option<(&Arc<str>, &SliceHosts)> {
+        self.slices().find(|(name, _)| ***name == *slice)
+    }
+
+    /// All slices, in no order.
+    pub(super) fn slices(&self) -> impl Iterator<Item = (&Arc<str>, &SliceHosts)> {
+        self.slices.iter().map(|(name, hosts)| (name, hosts))
     }
 
     /// Whether no slice is known.
@@ -171,9 +176,14 @@ impl Hosts {
     }
 
     /// The nodes that host the Service now, sorted.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Arc<str>> {
         let any_ready = self.any_ready();
-        self.nodes.iter().filter(move |(_, count)| count.hosts(any_ready)).map(|(node, _)| &**node)
+        self.nodes.iter().filter(move |(_, count)| count.hosts(any_ready)).map(|(node, _)| node)
+    }
+
+    /// Their names, sorted.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.nodes().map(|node| &**node)
     }
 }
 

@@ -88,7 +88,7 @@ impl Snapshot {
         });
         Self {
             loads,
-            nodes: index.nodes.values().map(Arc::clone).collect(),
+            nodes: index.nodes.iter().map(Arc::clone).collect(),
             areas: areas.collect(),
             services: services.collect(),
             turns,

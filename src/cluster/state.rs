@@ -156,7 +156,9 @@ impl Cluster {
             Change::Applied(node) => self.fold_node(node.key().clone(), Some(node), journal, telling),
             Change::Deleted(name) => self.fold_node(name, None, journal, telling),
             Change::Replaced(list) => {
-                for (name, node) in replacement(list, self.index.nodes.keys().cloned().collect()) {
+                for (name, node) in
+                    replacement(list, self.index.nodes.iter().map(|node| node.name().to_owned()).collect())
+                {
                     self.fold_node(name, node, journal, telling);
                 }
             }
@@ -217,7 +219,7 @@ impl Cluster {
             Change::Applied(slice) => self.index.set_slice(&slice.key().clone(), Some(slice), journal),
             Change::Deleted(key) => self.index.set_slice(&key, None, journal),
             Change::Replaced(list) => {
-                for (key, slice) in replacement(list, self.index.slices.keys().cloned().collect()) {
+                for (key, slice) in replacement(list, self.index.slices().collect()) {
                     self.index.set_slice(&key, slice, journal);
                 }
             }
@@ -370,7 +372,7 @@ impl Cluster {
 
     /// All nodes, by name, also those that do not count.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.index.nodes.values().map(|node| &**node)
+        self.index.nodes.iter().map(|node| &**node)
     }
 
     /// The nodes that host a Service, by name, eligible or not; also of a Service that has no name.

@@ -284,8 +284,8 @@ impl ServiceRecord<String> {
 impl<'a> SliceRecord<&'a str> {
     fn of(slice: Slice<'a>) -> Self {
         let on = |is_ready| slice.hosts().filter(move |(_, ready)| *ready == is_ready).map(|(node, _)| node).collect();
-        let NamespacedName { namespace, name } = slice.key;
-        Self { namespace, name, service: slice.service, ready: on(true), terminating: on(false) }
+        let Slice { namespace, name, service, .. } = slice;
+        Self { namespace, name, service, ready: on(true), terminating: on(false) }
     }
 }
 

@@ -121,6 +121,11 @@ impl<R: Read> Json<R> {
     /// The next byte that is no space; none at the end of the body.
     #[inline]
     fn peek(&mut self) -> Result<Option<u8>, Error> {
+        if let Some(next) = self.buffer.get(self.start..self.end).and_then(<[u8]>::first)
+            && *next > b' '
+        {
+            return Ok(Some(*next)); // API servers write no spaces
+        }
         loop {
             let rest = self.fill()?;
             let (spaces, length) = (rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count(), rest.len());
@@ -139,6 +144,7 @@ impl<R: Read> Json<R> {
     }
 
     /// Takes this byte, which has to come next.
+    #[inline]
     fn take(&mut self, byte: u8, what: &str) -> Result<(), Error> {
         if self.need()? == byte {
             self.start += 1;
@@ -315,6 +321,7 @@ impl<'a, R: Read> Members<'a, R> {
     }
 
     /// Goes to the next one; false at the end.
+    #[inline]
     fn advance(&mut self) -> Result<bool, Error> {
         if self.is_over {
             return Ok(false);

@@ -92,7 +92,7 @@ fn read_back_are_the_objects_that_count() {
         listed(&[], &[service("git", "true"), service("wiki", "no")], &[slice("git-x", &["pi-3"]), draining]);
     let slices = |cluster: &Cluster| {
         let line = |slice: Slice<'_>| {
-            (slice.key.name.clone(), slice.service.to_owned(), format!("{:?}", slice.hosts().collect::<Vec<_>>()))
+            (slice.name.to_owned(), slice.service.to_owned(), format!("{:?}", slice.hosts().collect::<Vec<_>>()))
         };
         cluster.slices().map(line).collect::<Vec<_>>()
     };
