@@ -23,6 +23,10 @@ use super::context::MAX_UDP;
 /// Datagrams in a batch at most. More gains nothing: the calls themselves are then a hundredth of what a datagram costs.
 pub const BATCH: usize = 64;
 
+/// So many at first. A batch that is full makes the next ones twice as large, so that memory which no burst has needed
+/// is never touched: 5 KiB a datagram and worker.
+const FIRST: usize = 8;
+
 /// The longest query that is read whole; of longer ones only the beginning is. No sensible query is as long.
 pub const MAX_QUERY: usize = 4096;
 
@@ -103,6 +107,10 @@ pub struct Batch {
     /// Points into itself, so it never moves, and is only ever reached through this pointer: a Rust reference to the
     /// whole would invalidate the pointers inside.
     memory: NonNull<Memory>,
+    /// What was allocated for it.
+    allocated: NonNull<u8>,
+    /// How many messages and slots point at each other; the others have not been touched.
+    laid_out: usize,
     received: usize,
     replies: usize,
 }
@@ -139,15 +147,46 @@ pub struct Sent {
     pub error: Option<io::Error>,
 }
 
+/// What has to be allocated to find a place that is aligned.
+const SPARE: usize = align_of::<Memory>();
+
+/// The memory and what it takes to align it here: whoever asks the allocator for more than its own alignment gets zeroes
+/// that were written, and so touched.
+const LAYOUT: Layout = match Layout::from_size_align(size_of::<Memory>() + SPARE, 16) {
+    Ok(layout) => layout,
+    Err(_) => Layout::new::<Memory>(),
+};
+
+const _: () = assert!(LAYOUT.size() == size_of::<Memory>() + SPARE);
+
 impl Default for Batch {
     fn default() -> Self {
-        let layout = Layout::new::<Memory>();
-        // SAFETY: `Memory` has a size.
-        let memory = unsafe { alloc_zeroed(layout) }.cast::<Memory>();
-        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
-        let batch = Self { memory, received: 0, replies: 0 };
-        for index in 0..BATCH {
-            let (message, slot) = (batch.message(index), batch.slot(index));
+        // SAFETY: the layout has a size.
+        let Some(allocated) = NonNull::new(unsafe { alloc_zeroed(LAYOUT) }) else { handle_alloc_error(LAYOUT) };
+        let offset = allocated.align_offset(align_of::<Memory>()).min(SPARE);
+        // SAFETY: the allocation is so much larger.
+        let memory = unsafe { allocated.add(offset) }.cast::<Memory>();
+        let mut batch = Self { memory, allocated, laid_out: 0, received: 0, replies: 0 };
+        batch.lay_out(FIRST);
+        batch
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `default` with this layout, and nothing in it needs dropping.
+        unsafe { dealloc(self.allocated.as_ptr(), LAYOUT) }
+    }
+}
+
+const ADDRESS_LEN: c_int = size_of::<Address>() as c_int;
+
+impl Batch {
+    /// Makes so many messages usable, or all there are.
+    fn lay_out(&mut self, count: usize) {
+        let count = count.min(BATCH);
+        for index in self.laid_out..count {
+            let (message, slot) = (self.message(index), self.slot(index));
             // SAFETY: all of them point to distinct fields of the allocation, which zeroes have initialised.
             unsafe {
                 (*slot).query_part = iovec { iov_base: (&raw mut (*slot).query).cast(), iov_len: MAX_QUERY };
@@ -157,22 +196,11 @@ impl Default for Batch {
                 (*header).parts_len = 1;
                 (*header).control = &raw mut (*slot).control.0;
             }
-            batch.prepare(index);
+            self.prepare(index);
         }
-        batch
+        self.laid_out = count;
     }
-}
 
-impl Drop for Batch {
-    fn drop(&mut self) {
-        // SAFETY: allocated in `default` with this layout, and nothing in it needs dropping.
-        unsafe { dealloc(self.memory.as_ptr().cast(), Layout::new::<Memory>()) }
-    }
-}
-
-const ADDRESS_LEN: c_int = size_of::<Address>() as c_int;
-
-impl Batch {
     /// Makes a message ready to be received.
     fn prepare(&self, index: usize) {
         let (message, slot) = (self.message(index), self.slot(index));
@@ -193,18 +221,21 @@ impl Batch {
         for index in 0..self.received {
             self.prepare(index);
         }
+        if self.received == self.laid_out {
+            self.lay_out(2 * self.laid_out);
+        }
         (self.received, self.replies) = (0, 0);
         let flags = match wait {
             Wait::ForOne => libc::MSG_WAITFORONE,
             Wait::No => libc::MSG_DONTWAIT,
         };
-        let (fd, count) = (c_long::from(socket.as_raw_fd()), BATCH as c_long);
-        // SAFETY: BATCH headers, each of which points to memory of the length that it states, all owned by `self`.
+        let (fd, count) = (c_long::from(socket.as_raw_fd()), self.laid_out as c_long);
+        // SAFETY: so many headers, each of which points to memory of the length that it states, all owned by `self`.
         let result = unsafe {
             let no_timeout: *mut libc::timespec = null_mut();
             libc::syscall(libc::SYS_recvmmsg, fd, self.message(0), count, c_long::from(flags), no_timeout)
         };
-        self.received = usize::try_from(result).map_err(|_| io::Error::last_os_error())?.min(BATCH);
+        self.received = usize::try_from(result).map_err(|_| io::Error::last_os_error())?.min(self.laid_out);
         Ok(self.received)
     }
 

@@ -25,7 +25,21 @@ fn echo(datagram: Datagram<'_>, reply: &mut [u8; MAX_UDP]) -> usize {
 
 /// Receives until `count` datagrams are there; on loopback they are there when `send` returns.
 fn received(batch: &mut Batch, server: &UdpSocket, count: usize) {
+    batch.lay_out(BATCH); // as after a burst
     assert_eq!(batch.receive(server.as_fd(), Wait::ForOne).unwrap(), count);
+}
+
+#[test]
+fn a_batch_grows_with_what_comes() {
+    let (server, clients) = sockets("127.0.0.1", 1);
+    (0..FIRST * 4).for_each(|number| assert_eq!(clients[0].send(&[number as u8]).unwrap(), 1));
+    let mut batch = Batch::default();
+    for count in [FIRST, 2 * FIRST, FIRST] {
+        assert_eq!(batch.receive(server.as_fd(), Wait::No).unwrap(), count);
+        batch.answer(echo);
+        assert_eq!(batch.send(server.as_fd()).sent, count);
+    }
+    (0..FIRST * 4).for_each(|number| assert_eq!(next(&clients[0]), [number as u8]));
 }
 
 fn next(client: &UdpSocket) -> Vec<u8> {
