@@ -60,7 +60,8 @@ impl fmt::Display for Area {
 #[derive(Debug, Default)]
 struct Reading<T> {
     value: T,
-    faults: Few<Fault>,
+    /// Of the few that have any.
+    faults: Option<Box<Few<Fault>>>,
 }
 
 /// A node, as far as DNS is concerned.
@@ -146,8 +147,8 @@ impl Node {
 
     /// What was skipped in its annotations: the first few of each, and how many there are in all.
     pub fn faults(&self) -> (impl Iterator<Item = &Fault>, usize) {
-        let (areas, addresses) = (&self.areas.faults, &self.addresses.faults);
-        (areas.shown().iter().chain(addresses.shown()), areas.len() + addresses.len())
+        let each = [&self.areas.faults, &self.addresses.faults].map(Option::as_deref);
+        (each.into_iter().flatten().flat_map(Few::shown), each.into_iter().flatten().map(Few::len).sum())
     }
 
     /// The faults of those annotations that are not as they were before.
@@ -155,7 +156,7 @@ impl Node {
         let areas = before.is_none_or(|before| !Arc::ptr_eq(&before.areas, &self.areas));
         let addresses = before.is_none_or(|before| !Arc::ptr_eq(&before.addresses, &self.addresses));
         let each = [areas.then_some(&self.areas.faults), addresses.then_some(&self.addresses.faults)];
-        each.into_iter().flatten().filter(|faults| !faults.is_empty())
+        each.into_iter().flatten().filter_map(Option::as_deref)
     }
 
     /// The areas that exist because of it: none while it is being deleted, since it is gone then.
@@ -175,20 +176,24 @@ fn parts(annotation: &str) -> impl Iterator<Item = &str> {
 }
 
 fn read_areas(annotation: &str) -> Reading<Vec<Area>> {
-    let mut reading = Reading::<Vec<Area>>::default();
+    let (mut value, mut faults) = (Vec::new(), Few::default());
     for part in parts(annotation) {
         match Area::parse(part) {
-            Ok(area) => reading.value.push(area),
+            Ok(area) => value.push(area),
             Err(problem) => {
                 let fault = Fault { annotation: Annotation::Areas, value: Excerpt::new(part), problem };
-                reading.faults.push(FAULT_LIMIT, fault);
+                faults.push(FAULT_LIMIT, fault);
             }
         }
     }
-    reading.value.sort_unstable();
-    reading.value.dedup();
-    reading.value.shrink_to_fit();
-    reading
+    value.sort_unstable();
+    value.dedup();
+    value.shrink_to_fit();
+    Reading { value, faults: kept(faults) }
+}
+
+fn kept(faults: Few<Fault>) -> Option<Box<Few<Fault>>> {
+    (!faults.is_empty()).then(|| Box::new(faults))
 }
 
 fn read_addresses(annotation: &str) -> Reading<Addresses> {
@@ -203,7 +208,7 @@ fn read_addresses(annotation: &str) -> Reading<Addresses> {
             }
         })
         .collect();
-    Reading { value, faults }
+    Reading { value, faults: kept(faults) }
 }
 
 fn read_address(part: &str) -> Result<IpAddr, Problem> {

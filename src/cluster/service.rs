@@ -61,7 +61,7 @@ impl Count {
 }
 
 fn read(endpoints: Vec<Endpoint>) -> SliceHosts {
-    let mut slice = BTreeMap::<String, Count>::new();
+    let mut slice = BTreeMap::<Arc<str>, Count>::new();
     for Endpoint { node, ready, serving, terminating } in endpoints {
         let Some(node) = node.filter(|node| !node.is_empty()) else { continue };
         let endpoint = Count { ready: u32::from(ready), draining: u32::from(!ready && serving && terminating) };
@@ -71,7 +71,7 @@ fn read(endpoints: Vec<Endpoint>) -> SliceHosts {
             count.draining += endpoint.draining;
         }
     }
-    slice.into_iter().map(|(node, count)| (node.into(), count)).collect()
+    slice.into_iter().collect()
 }
 
 /// Where a node is among sorted ones, or would be.
@@ -200,7 +200,7 @@ mod tests {
     const STARTING: Conditions = (false, false, false);
 
     fn endpoint(node: &str, (ready, serving, terminating): Conditions) -> Endpoint {
-        let node = (node != "-").then(|| node.to_owned());
+        let node = (node != "-").then(|| node.into());
         Endpoint { node, ready, serving, terminating }
     }
 

@@ -79,8 +79,8 @@ pub struct EndpointSlice {
 /// An endpoint of a slice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoint {
-    /// `nodeName`
-    pub node: Option<String>,
+    /// `nodeName`; shared by those who keep it.
+    pub node: Option<Arc<str>>,
     /// `conditions.ready`; missing is true.
     pub ready: bool,
     /// `conditions.serving`; missing is false.

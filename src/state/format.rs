@@ -292,8 +292,13 @@ impl<'a> SliceRecord<&'a str> {
 impl SliceRecord<String> {
     fn into_object(self) -> EndpointSlice {
         let nodes = self.ready.into_iter().map(|node| (node, true));
-        let nodes: BTreeMap<_, _> = self.terminating.into_iter().map(|node| (node, false)).chain(nodes).collect();
-        let endpoint = |(node, ready)| Endpoint { node: Some(node), ready, serving: true, terminating: !ready };
+        let nodes: BTreeMap<String, _> = self.terminating.into_iter().map(|node| (node, false)).chain(nodes).collect();
+        let endpoint = |(node, ready): (String, _)| Endpoint {
+            node: Some(node.into()),
+            ready,
+            serving: true,
+            terminating: !ready,
+        };
         EndpointSlice {
             key: NamespacedName { namespace: self.namespace, name: self.name },
             service: Some(self.service),

@@ -109,7 +109,7 @@ impl Server {
                 } else {
                     let nodes = random.some(&["attic", "shed", "fra-1", "fra-2"]);
                     let endpoint = |node: &&str| Endpoint {
-                        node: Some((*node).to_owned()),
+                        node: Some((*node).into()),
                         ready: !random.one_in(4),
                         serving: random.one_in(2),
                         terminating: random.one_in(2),

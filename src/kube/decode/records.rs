@@ -191,7 +191,7 @@ impl Record for TypedCondition {
 /// An endpoint before the defaults of what is missing are filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RawEndpoint {
-    node: Option<String>,
+    node: Option<Arc<str>>,
     conditions: EndpointConditions,
 }
 

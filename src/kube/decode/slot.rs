@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor};
 
@@ -157,6 +158,15 @@ impl Value for Option<String> {
 
     fn text(&mut self, text: &str) -> bool {
         *self = Some(text.to_owned());
+        true
+    }
+}
+
+impl Value for Option<Arc<str>> {
+    const EXPECTED: &'static str = "a string";
+
+    fn text(&mut self, text: &str) -> bool {
+        *self = Some(text.into());
         true
     }
 }
