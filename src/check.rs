@@ -5,87 +5,93 @@
 //! the same code.
 
 mod api;
+mod ask;
+mod port;
 mod resolver;
 mod served;
+mod state;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 
 use crate::config::{self, Config};
 use crate::dns::ListenConfig;
-use crate::dns::listen::Listeners;
-use crate::http;
 
 /// What was looked at, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// What.
     pub about: &'static str,
-    /// How it is; or what is wrong with it, and what helps.
-    pub result: Result<String, String>,
+    /// How it is.
+    pub finding: Finding,
+}
+
+/// How something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// As it should be.
+    Well(String),
+    /// Not as for a first start, and right all the same; what to know of it.
+    Note(String),
+    /// What is wrong with it, and what helps.
+    Failed(String),
+}
+
+impl Finding {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Well(_) => "ok",
+            Self::Note(_) => "note",
+            Self::Failed(_) => "FAILED",
+        }
+    }
+
+    fn text(&self) -> &str {
+        let (Self::Well(text) | Self::Note(text) | Self::Failed(text)) = self;
+        text
+    }
+}
+
+impl From<Result<String, String>> for Finding {
+    fn from(result: Result<String, String>) -> Self {
+        result.map_or_else(Self::Failed, Self::Well)
+    }
 }
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, text) = match &self.result {
-            Ok(text) => ("ok", text),
-            Err(text) => ("FAILED", text),
-        };
         // Messages of servers may have several lines, and whatever else.
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        write!(f, "{word:<6} {}: {text}", self.about)
+        let text: String = self.finding.text().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        write!(f, "{:<6} {}: {text}", self.finding.word(), self.about)
     }
 }
 
 /// Looks at everything, and hands each line to `say` when it is known. Whether all is well.
 pub fn check(config: Result<Config, config::Error>, say: &mut dyn FnMut(&Line)) -> bool {
     let mut is_well = true;
-    let mut line = |about, result: Result<String, String>| {
-        is_well &= result.is_ok();
-        say(&Line { about, result });
+    let mut find = |about, finding: Finding| {
+        is_well &= !matches!(finding, Finding::Failed(_));
+        say(&Line { about, finding });
     };
     let config = match config {
         Ok(config) => config,
         Err(error) => {
-            line("flags", Err(error.to_string()));
+            find("flags", Finding::Failed(error.to_string()));
             return false;
         }
     };
     let odd = config.warnings.join("; ");
     let odd = if odd.is_empty() { odd } else { format!(", but: {odd}") };
-    line("flags", Ok(format!("the zone is {}{odd}", config.zone.apex)));
-    if api::check(&config, &mut line) {
-        served::check(&config, &mut line);
+    find("flags", Finding::Well(format!("the zone is {}{odd}", config.zone.apex)));
+    if api::check(&config, &mut |about, result| find(about, result.into())) {
+        served::check(&config, &mut |about, result| find(about, result.into()));
     }
-    listen(&config, &mut line);
+    port::check(&config, &mut find);
+    state::check(&config, &mut find);
     if let Some(resolver) = config.check_resolver {
-        line("resolver", resolver::check(resolver, &config.zone, own_address(&config.listen)));
+        find("resolver", resolver::check(resolver, &config.zone, own_address(&config.listen)).into());
     }
     is_well
-}
-
-/// Whether each address can be bound, over UDP and TCP.
-fn listen(config: &Config, line: &mut dyn FnMut(&'static str, Result<String, String>)) {
-    let ListenConfig { addresses, port, .. } = &config.listen;
-    let each = if addresses.is_empty() { vec![Vec::new()] } else { addresses.iter().map(|one| vec![*one]).collect() };
-    for addresses in each {
-        let one = ListenConfig { addresses, port: *port, threads: NonZeroUsize::MIN };
-        line(
-            "port",
-            match Listeners::bind(&one) {
-                Ok(bound) => {
-                    let bound: Vec<_> = bound.local_addrs().iter().map(ToString::to_string).collect();
-                    Ok(format!("{} can be listened on over UDP and TCP", bound.join(", ")))
-                }
-                Err(error) => Err(error.to_string()),
-            },
-        );
-    }
-    if let Some(address) = config.http {
-        let result = http::listen::bind(address).map_err(|error| error.to_string());
-        line("http", result.map(|_| format!("{address} can be listened on for the status page and probes")));
-    }
 }
 
 /// Where a daemon with this configuration answers, seen from this host.

@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["cluster", "zone", "dns", "report", "metrics", "thread", "utc"]),
     ("config", &["cli", "kube", "zone", "state", "dns", "logger"]),
     ("load", &["kube", "cluster", "thread"]),
-    ("check", &["config", "load", "kube", "cluster", "zone", "dns", "http"]),
+    ("check", &["config", "load", "kube", "cluster", "zone", "state", "dns", "http"]),
     ("print_zone", &["config", "load", "zone"]),
     (
         "daemon",

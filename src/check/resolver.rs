@@ -2,29 +2,16 @@
 //! host says.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use domain::base::iana::{Rcode, Rtype};
-use domain::base::{Message, MessageBuilder, Name, ToName};
-use domain::rdata::{Ns, Soa};
+use domain::base::iana::Rcode;
 
+use super::ask::{Says, ask};
 use crate::zone::ZoneConfig;
 
 /// How long a reply may take; a resolver that has to ask around needs a second or two.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How often it is asked: a datagram may get lost.
-const ATTEMPTS: u32 = 2;
-
-/// What a server says of a zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Says {
-    serial: Option<u32>,
-    servers: BTreeSet<String>,
-    rcode: Rcode,
-}
 
 /// Says whether `resolver` finds the zone. `own` is where the daemon answers, if it runs.
 pub(super) fn check(resolver: SocketAddr, zone: &ZoneConfig, own: SocketAddr) -> Result<String, String> {
@@ -77,84 +64,6 @@ fn judge(
     Ok(format!("{resolver} has {zone} with serial {serial} ({beside}), name servers {}", list(&says.servers)))
 }
 
-fn ask(server: SocketAddr, zone: &Name<Vec<u8>>, patience: Duration) -> io::Result<Says> {
-    let reply = exchange(server, zone, Rtype::SOA, patience)?;
-    let mut says = Says { serial: None, servers: BTreeSet::new(), rcode: reply.header().rcode() };
-    let broken = |_| io::Error::from(io::ErrorKind::InvalidData);
-    // One in the authority section is of a zone above.
-    for record in reply.answer().map_err(broken)?.limit_to::<Soa<_>>().flatten() {
-        says.serial = Some(record.data().serial().into_int());
-    }
-    if says.serial.is_some() {
-        let reply = exchange(server, zone, Rtype::NS, patience)?;
-        for record in reply.answer().map_err(broken)?.limit_to::<Ns<_>>().flatten() {
-            says.servers.insert(record.data().nsdname().to_name::<Vec<u8>>().to_string().to_ascii_lowercase());
-        }
-    }
-    Ok(says)
-}
-
-/// Asks over UDP, whose size is enough for either record of any zone that is served here.
-fn exchange(
-    server: SocketAddr,
-    zone: &Name<Vec<u8>>,
-    rtype: Rtype,
-    patience: Duration,
-) -> io::Result<Message<Vec<u8>>> {
-    let any: SocketAddr =
-        if server.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(server)?;
-    let id = u16::try_from(getrandom::u32().unwrap_or_default() & 0xffff).unwrap_or_default();
-    let query = query(id, zone, rtype).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    let mut last = io::Error::from(io::ErrorKind::TimedOut);
-    for _ in 0..ATTEMPTS {
-        socket.send(query.as_slice())?;
-        let deadline = Instant::now() + patience;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            socket.set_read_timeout(Some(left))?;
-            let mut buffer = vec![0; 4096];
-            match socket.recv(&mut buffer) {
-                Ok(length) => {
-                    buffer.truncate(length);
-                    if let Ok(reply) = Message::from_octets(buffer)
-                        && reply.is_answer(&query)
-                    {
-                        return Ok(reply);
-                    }
-                }
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
-                Err(error) => {
-                    last = error;
-                    break;
-                }
-            }
-        }
-    }
-    Err(last)
-}
-
-fn query(
-    id: u16,
-    zone: &Name<Vec<u8>>,
-    rtype: Rtype,
-) -> Result<Message<Vec<u8>>, domain::base::message_builder::PushError> {
-    let mut builder = MessageBuilder::new_vec().question();
-    builder.header_mut().set_id(id);
-    builder.header_mut().set_rd(true);
-    builder.push((zone, rtype))?;
-    let mut builder = builder.additional();
-    builder.opt(|opt| {
-        opt.set_udp_payload_size(1232);
-        Ok(())
-    })?;
-    Ok(builder.into_message())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,8 +72,9 @@ mod tests {
     fn what_a_resolver_says_is_explained() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         let ours = || names(&["ns1.lb.example.test", "ns2.example.net"]);
-        let found = |serial, servers| Says { serial: Some(serial), servers, rcode: Rcode::NOERROR };
-        let none = |rcode| Says { serial: None, servers: BTreeSet::new(), rcode };
+        let found =
+            |serial, servers| Says { serial: Some(serial), servers, rcode: Rcode::NOERROR, authoritative: false };
+        let none = |rcode| Says { serial: None, servers: BTreeSet::new(), rcode, authoritative: false };
         for (says, own, is_well, word) in [
             (found(7, ours()), Some(7), true, "serial 7 (as the daemon here), name servers ns1.lb.example.test, ns2"),
             (found(7, ours()), Some(9), true, "here it is 9: another replica, or the resolver's cache"),

@@ -194,7 +194,8 @@ fn udp(address: SocketAddr, place: Place, shared: bool) -> io::Result<UdpSocket>
 }
 
 impl BindError {
-    fn in_use(&self) -> bool {
+    /// Whether somebody else listens there.
+    pub fn in_use(&self) -> bool {
         self.source.raw_os_error() == Some(libc::EADDRINUSE)
     }
 

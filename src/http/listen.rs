@@ -54,6 +54,13 @@ fn no_ipv6(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL | libc::EPROTONOSUPPORT))
 }
 
+impl BindError {
+    /// Whether somebody else listens there.
+    pub fn in_use(&self) -> bool {
+        self.source.raw_os_error() == Some(libc::EADDRINUSE)
+    }
+}
+
 impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)

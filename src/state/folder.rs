@@ -10,6 +10,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, eaccess};
+
 /// The state.
 const FILE: &str = "state";
 
@@ -104,6 +106,41 @@ impl Folder {
         }
         self.claimed = Some(folder);
         Ok(())
+    }
+
+    /// What [`Folder::claim`] would come to, without doing it: whether the directory is there already.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub fn inspect(&self) -> Result<bool, Trouble> {
+        let may = AccessFlags::W_OK | AccessFlags::X_OK;
+        let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        match fs::metadata(&self.path) {
+            Err(error) if missing(&error) => {
+                // It would be made, and all that is missing above it, in the nearest that is there.
+                let above = self.path.ancestors().skip(1).map(|path| match path.as_os_str().is_empty() {
+                    true => Path::new("."),
+                    false => path,
+                });
+                let nearest = above.into_iter().find(|path| !fs::metadata(path).is_err_and(|error| missing(&error)));
+                let nearest = nearest.unwrap_or(Path::new("/"));
+                eaccess(nearest, may).map_err(|error| cannot("create a directory in", nearest)(error.into()))?;
+                return Ok(false);
+            }
+            Err(error) => return Err(cannot("open the state directory", &self.path)(error)),
+            Ok(found) if !found.is_dir() => {
+                let error = io::ErrorKind::NotADirectory.into();
+                return Err(cannot("open the state directory", &self.path)(error));
+            }
+            Ok(_) => {}
+        }
+        let refused = |error: nix::Error| cannot("write to the state directory", &self.path)(error.into());
+        eaccess(&self.path, may | AccessFlags::R_OK).map_err(refused)?;
+        let folder = File::open(&self.path).map_err(cannot("open the state directory", &self.path))?;
+        match folder.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Err(Trouble::InUse(self.path.clone())),
+            _ => Ok(true),
+        }
     }
 
     /// The state, if there is one.

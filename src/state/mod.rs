@@ -12,6 +12,7 @@
 
 pub mod folder;
 pub mod format;
+pub mod look;
 pub mod saver;
 pub mod writer;
 
@@ -219,19 +220,23 @@ fn fallback(
     staleness: Arc<Staleness>,
 ) -> Option<Fallback> {
     let folder = config.folder.display();
-    if state.keys != identity.keys {
-        log::warn!("the state in {folder} is not served: the flags name other annotations than when it was written");
-        return None;
-    }
-    if age.is_beyond(config.max_age) {
-        let max = human(config.max_age);
-        log::warn!("the state in {folder} is not served: it is {age}, which is more than --state-max-age, {max}");
+    if let Some(why) = unserved(&state, config, identity, age) {
+        log::warn!("the state in {folder} is not served: {why}");
         return None;
     }
     let described = format!("{folder}, of {}", state.source);
     let after = config.after;
     log::info!("the state in {described}, is {age}: what is not listed in {} is served from it", human(after));
     Some(Fallback { objects: state.objects, age, read: Instant::now(), after, described, staleness })
+}
+
+/// Why nothing of a state is served, though there is nothing wrong with it.
+fn unserved(state: &State, config: &StateConfig, identity: &Identity, age: Age) -> Option<String> {
+    if state.keys != identity.keys {
+        return Some("the flags name other annotations than when it was written".to_owned());
+    }
+    let max = config.max_age;
+    age.is_beyond(max).then(|| format!("it is {age}, which is more than --state-max-age, {}", human(max)))
 }
 
 /// A duration as people say it.

@@ -12,7 +12,8 @@ fn check(launch: Launch) -> (bool, String) {
     let (status, out, log) = launch.switch("--check").output();
     assert_eq!(log, "", "everything is in the lines:\n{out}");
     let failed = out.lines().any(|line| line.starts_with("FAILED "));
-    assert!(out.lines().all(|line| line.starts_with("ok     ") || line.starts_with("FAILED ")), "{out}");
+    let begins = |line: &str| ["ok     ", "note   ", "FAILED "].iter().any(|word| line.starts_with(word));
+    assert!(out.lines().all(begins), "{out}");
     assert_eq!(status, Some(i32::from(failed)), "{out}");
     (!failed, out)
 }
@@ -123,6 +124,64 @@ fn each_address_that_cannot_be_bound_is_a_line() {
     has(&out, &[&format!("FAILED port: cannot listen on 127.0.0.1:{port} over TCP: address in use"), "ss -tlpn"]);
     has(&out, &["FAILED port: cannot listen on 192.0.2.1:", "ip address"]);
     nothing_failed_but(&out, "port");
+}
+
+#[test]
+fn a_daemon_that_runs_already_is_no_fault() {
+    let file = repository("deploy/examples/home-and-cloud.yaml");
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::new().flag("--cluster-file", &file).flag("--state-dir", folder.path());
+    let daemon = launch.clone().flag("--http-listen", "127.0.0.1:0").start();
+    daemon.wait_for("home.lb.example.test A", "192.0.2.10 192.0.2.11");
+    let port = daemon.address.port().to_string();
+    let again = launch.flag("--port", &port).flag("--http-listen", daemon.http().to_string());
+    let (well, out) = check(again.clone());
+    assert!(well, "{out}");
+    has(
+        &out,
+        &[&format!("note   port: 127.0.0.1:{port} is taken by a server that answers for lb.example.test already")],
+    );
+    has(&out, &["note   http: ", "is taken: k8s-node-dns ", "runs already"]);
+    has(&out, &["note   state: ", "in use by another k8s-node-dns", "This is right while it runs"]);
+
+    // Of another zone, it is in the way.
+    let (_, out) = check(again.flag("--zone", "other.test").flag("--soa-ns", "ns.example.net"));
+    has(&out, &["FAILED port: ", "address in use by another program"]);
+    has(&out, &["FAILED http: ", "address in use by another program"]);
+    daemon.stop();
+}
+
+#[test]
+fn the_state_directory_is_looked_at_and_left_alone() {
+    let file = repository("deploy/examples/home-and-cloud.yaml");
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("deep/state-dir");
+    let launch = Launch::new().flag("--cluster-file", &file).flag("--state-dir", &folder);
+    let (well, out) = check(launch.clone());
+    assert!(well && !root.path().join("deep").exists(), "{out}");
+    has(&out, &["ok     state: ", "is not there yet, and can be made"]);
+
+    let daemon = launch.start();
+    daemon.wait_for("home.lb.example.test A", "192.0.2.10 192.0.2.11");
+    daemon.stop();
+    let (well, out) = check(launch.clone());
+    assert!(well, "{out}");
+    has(&out, &["ok     state: ", " old, of cluster file ", "what cannot be listed at the start is served from it"]);
+    let (_, out) = check(launch.clone().flag("--areas-annotation", "other.test/areas"));
+    has(&out, &["note   state: ", "the flags name other annotations", "It is replaced once"]);
+    let (_, out) = check(launch.clone().flag("--zone", "other.test").flag("--soa-ns", "ns.example.net"));
+    has(&out, &["FAILED state: ", "it is of zone lb.example.test", "another --state-dir"]);
+
+    std::fs::write(folder.join("state"), "k8s-node-dns-state 1 half").unwrap();
+    let (well, out) = check(launch.clone());
+    assert!(well, "{out}");
+    has(&out, &["note   state: ", "it is damaged", "renames it to state.rejected"]);
+    assert!(!folder.join("state.rejected").exists(), "--check changes nothing");
+
+    // Below a file nothing can be made, whoever asks.
+    let (_, out) = check(Launch::new().flag("--cluster-file", &file).flag("--state-dir", file.join("below")));
+    has(&out, &["FAILED state: ", "home-and-cloud.yaml", "StateDirectory="]);
+    nothing_failed_but(&out, "state");
 }
 
 #[test]

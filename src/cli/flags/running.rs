@@ -30,7 +30,8 @@ flags! {
     CHECK {
         name: "check",
         summary: "Try everything that will be needed, explain each result in a line, and exit: with 0 if all is well",
-        details: "Flags, kubeconfig, API server, each RBAC rule, what would be served, addresses and ports.",
+        details: "Flags, kubeconfig, API server, each RBAC rule, what would be served, addresses and ports, the state \
+                  directory. A daemon that runs already is a note, not a fault.",
     }
     /// `--check-resolver`
     CHECK_RESOLVER {
