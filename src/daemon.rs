@@ -102,11 +102,12 @@ pub fn run(config: Config) -> Result<(), Error> {
     let services_watched = keys.service.is_some();
     let source = kube::spawn(config.source, keys.clone(), events_in, &mut threads).map_err(Error::Source)?;
     log::info!("the cluster is {}", source.describe());
-    let _ = origin.set(Origin { described: source.describe().to_owned(), watches: watches(&source) });
+    let described = source.describe();
+    let _ = origin.set(Origin { described: Box::new(move || described.to_string()), watches: watches(&source) });
     let zone = config.zone.apex.to_string();
     let mut publisher = Publisher::new(config.zone, Cluster::new(services_watched), Arc::clone(&published));
     if let Some(state) = &config.state {
-        let origin = state::Origin { source: source.describe().to_owned(), staleness: source.staleness() };
+        let origin = state::Origin { source: source.describe(), staleness: source.staleness() };
         let (earlier, saver, writer) =
             state::open(state, Identity { zone: zone.clone(), keys }, origin, serial::since_1970());
         threads.spawn_unjoined("state", move || writer.run()).map_err(system("the thread that writes the state"))?;

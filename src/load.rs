@@ -52,7 +52,7 @@ pub fn load(source: Source, keys: AnnotationKeys) -> Result<Loaded, Error> {
     let (events_in, events) = bounded(EVENTS);
     let mut cluster = Cluster::new(keys.service.is_some());
     let handle = kube::spawn(source, keys, events_in, &mut threads).map_err(Error::Source)?;
-    let source = handle.describe().to_owned();
+    let source = handle.describe().to_string();
     let kinds = missing_after(&mut cluster, &events, Instant::now() + PATIENCE);
     handle.shutdown();
     threads.stop_and_join();

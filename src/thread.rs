@@ -11,7 +11,7 @@ use std::io;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, select, unbounded};
 
 /// Tells a thread that it is time to stop. Cheap to clone and to ask.
 ///
@@ -31,6 +31,18 @@ impl Stop {
     pub fn wait(&self, duration: Duration) -> bool {
         beat_before(duration);
         let stop = self.0.recv_timeout(duration) == Err(RecvTimeoutError::Disconnected);
+        beat();
+        stop
+    }
+
+    /// Likewise, or less when something comes on `wake`; that is taken from it.
+    pub fn wait_or(&self, duration: Duration, wake: &Receiver<()>) -> bool {
+        beat_before(duration);
+        let stop = select! {
+            recv(self.0) -> _ => true,
+            recv(wake) -> _ => false,
+            default(duration) => false,
+        };
         beat();
         stop
     }
@@ -173,6 +185,11 @@ mod tests {
         assert!(!stop.requested());
         assert!(!stop.wait(Duration::from_millis(1)));
         threads.spawn("sleeper", move || while !stop.wait(Duration::from_secs(3600)) {}).unwrap();
+        let (stop, (wake, woken)) = (threads.stop(), bounded(1));
+        assert!(!stop.wait_or(Duration::from_millis(1), &woken));
+        wake.send(()).unwrap();
+        assert!(!stop.wait_or(Duration::from_secs(3600), &woken), "woken, and not to stop");
+        threads.spawn("waker", move || while !stop.wait_or(Duration::from_secs(3600), &woken) {}).unwrap();
         threads.stop_and_join();
     }
 }

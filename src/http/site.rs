@@ -83,8 +83,8 @@ impl Sources {
 
 /// Where the objects come from.
 pub struct Origin {
-    /// In words.
-    pub described: String,
+    /// In words; the operator may have named another one since the start.
+    pub described: Box<dyn Fn() -> String + Send + Sync>,
     /// How each kind's watch is now; nothing for a file.
     pub watches: Box<dyn Fn() -> Vec<WatchHealth> + Send + Sync>,
 }
@@ -179,9 +179,10 @@ impl Site {
     }
 
     fn overall(&self, report: &Report, watches: &[WatchHealth], now: SystemTime) -> Overall {
+        let origin = self.sources.origin.get().map(|origin| (origin.described)());
         let circumstances = Circumstances {
             zone: &self.sources.zone.apex.to_string(),
-            origin: self.sources.origin.get().map(|origin| origin.described.as_str()),
+            origin: origin.as_deref(),
             watches,
             stopping: self.sources.stopping.load(Ordering::Relaxed),
             now,

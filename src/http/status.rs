@@ -47,7 +47,7 @@ struct Zone {
 
 #[derive(Serialize)]
 struct Source<'a> {
-    description: Option<&'a str>,
+    description: Option<String>,
     loaded: BTreeMap<&'static str, &'static str>,
     watches: Vec<Watch<'a>>,
 }
@@ -123,7 +123,7 @@ pub fn write(
         }),
         listening: &sources.listening,
         source: Source {
-            description: sources.origin.get().map(|origin| origin.described.as_str()),
+            description: sources.origin.get().map(|origin| (origin.described)()),
             loaded: [
                 ("nodes", cluster.loads.nodes),
                 ("services", cluster.loads.services),

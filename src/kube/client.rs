@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{bounded, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use parking_lot::Mutex;
 use serde::de::DeserializeSeed;
 use ureq::config::Config;
@@ -51,9 +51,20 @@ const BUFFER: usize = 16 * 1024;
 /// How much of an error's body is read.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
 
-/// Ends what a client is waiting for, from another thread.
-#[derive(Clone, Default)]
-pub struct Interrupt(Arc<Mutex<Slot>>);
+/// Ends what a client, or who has it, is waiting for, from another thread.
+#[derive(Clone)]
+pub struct Interrupt {
+    slot: Arc<Mutex<Slot>>,
+    wake: Sender<()>,
+    woken: Receiver<()>,
+}
+
+impl Default for Interrupt {
+    fn default() -> Self {
+        let (wake, woken) = bounded(1);
+        Self { slot: Arc::default(), wake, woken }
+    }
+}
 
 #[derive(Default)]
 struct Slot {
@@ -64,19 +75,30 @@ struct Slot {
 impl Interrupt {
     /// Fails the request at hand; the next one is made on a new connection.
     pub fn interrupt(&self) {
-        if let Some(agent) = self.0.lock().agent.take() {
+        if let Some(agent) = self.slot.lock().agent.take() {
             agent.shutdown();
         }
+        self.wake();
+    }
+
+    /// Ends a pause, if there is one; the request at hand goes on.
+    pub fn wake(&self) {
+        let _ = self.wake.try_send(()); // one that was not taken yet wakes just as well
+    }
+
+    /// Where it is said that a pause is over.
+    pub fn woken(&self) -> &Receiver<()> {
+        &self.woken
     }
 
     /// Fails the request at hand and all that come.
     pub fn close(&self) {
-        self.0.lock().closed = true;
+        self.slot.lock().closed = true;
         self.interrupt();
     }
 
     fn put(&self, agent: &Agent) -> Result<(), RequestError> {
-        let mut slot = self.0.lock();
+        let mut slot = self.slot.lock();
         if slot.closed {
             return Err(RequestError::Stopped);
         }
@@ -85,7 +107,7 @@ impl Interrupt {
     }
 
     fn is_empty(&self) -> bool {
-        self.0.lock().agent.is_none()
+        self.slot.lock().agent.is_none()
     }
 }
 

@@ -30,7 +30,7 @@ const REASONS: usize = 8;
 /// The health of the connection to the API.
 #[derive(Debug)]
 pub struct Connection {
-    server: String,
+    server: Mutex<Arc<str>>,
     staleness: Arc<Staleness>,
     state: Mutex<State>,
 }
@@ -60,7 +60,19 @@ struct Outage {
 impl Connection {
     /// A connection to a server that was not tried yet.
     pub fn new(server: &str, staleness: Arc<Staleness>) -> Self {
-        Self { server: server.to_owned(), staleness, state: Mutex::default() }
+        Self { server: Mutex::new(server.into()), staleness, state: Mutex::default() }
+    }
+
+    /// From now on it is to another server, or as somebody else. What was said of the last one says nothing of it; what
+    /// is served is as old as before.
+    pub fn moved(&self, server: &str) {
+        let mut state = self.state.lock();
+        *self.server.lock() = server.into();
+        *state = State { outage: std::mem::take(&mut state.outage), ..State::default() };
+    }
+
+    fn server(&self) -> Arc<str> {
+        Arc::clone(&self.server.lock())
     }
 
     /// A kind is current: all that the server knows of it is known here.
@@ -102,7 +114,7 @@ impl Connection {
         let first = !state.reached;
         let (outage, told) = (std::mem::take(&mut state.outage), std::mem::take(&mut state.told));
         *state = State { reached: true, outage, told, ..State::default() };
-        let server = &self.server;
+        let server = self.server();
         match lost {
             Some(since) => {
                 let long = human(now.duration_since(since));
@@ -124,7 +136,7 @@ impl Connection {
         let mut state = self.state.lock();
         state.failing.insert(kind);
         state.since.get_or_insert(now);
-        let server = &self.server;
+        let server = self.server();
         if state.announced.is_empty() && state.reached && failures < 2 {
             return Some((Level::Debug, format!("{}: the API at {server}: {reason}", kind.resource())));
         }
@@ -172,7 +184,7 @@ impl Connection {
         }
         outage.told = REMINDERS.iter().filter(|reminder| **reminder <= age).count();
         let kinds: Vec<_> = outage.kinds.keys().map(|kind| kind.resource()).collect();
-        let (kinds, age, server) = (kinds.join(", "), human(age), &self.server);
+        let (kinds, age, server) = (kinds.join(", "), human(age), self.server());
         Some((Level::Warn, format!("{kinds}: not current for {age}; the API at {server}: {reason}")))
     }
 
@@ -339,6 +351,26 @@ mod tests {
         let lines = failed(&connection, Kind::Node, 2, start + Duration::from_secs(400));
         assert_eq!(lines.len(), 2, "lost, and for 6 minutes: {lines:?}");
         assert_eq!(failed(&connection, Kind::Node, 3, start + Duration::from_secs(401)), [""; 0]);
+    }
+
+    #[test]
+    fn another_server_is_named_and_has_a_story_of_its_own() {
+        let start = Instant::now();
+        let connection = connection(start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        current(&connection, Kind::Node, at(0));
+        assert_eq!(failed(&connection, Kind::Node, 2, at(5)).len(), 1, "the first one is lost");
+        connection.moved("https://other");
+        assert_eq!(
+            failed(&connection, Kind::Node, 3, at(10)),
+            ["cannot reach the API at https://other: refused; trying again until it answers"]
+        );
+        // What is served is of the old one, and as old as that.
+        let aged = "nodes: not current for 1m; the API at https://other: refused";
+        assert_eq!(failed(&connection, Kind::Node, 4, at(60)), [aged]);
+        assert_eq!(current(&connection, Kind::Node, at(70)), ["connection to the API at https://other made after 1m"]);
+        connection.moved("https://third");
+        assert_eq!(current(&connection, Kind::Node, at(71)), ["connected to the API at https://third"]);
     }
 
     #[test]

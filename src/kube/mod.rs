@@ -165,9 +165,26 @@ impl std::error::Error for Error {
     }
 }
 
+/// Where objects come from, in words. It may become another place; all clones say the same.
+#[derive(Clone, Debug)]
+pub struct Described(Arc<Mutex<String>>);
+
+impl Described {
+    /// A place, in words.
+    pub fn new(words: impl Into<String>) -> Self {
+        Self(Arc::new(Mutex::new(words.into())))
+    }
+}
+
+impl fmt::Display for Described {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.lock())
+    }
+}
+
 /// The threads of a source, seen from outside.
 pub struct Handle {
-    described: String,
+    described: Described,
     staleness: Arc<Staleness>,
     health: Arc<Health>,
     followed: Followed,
@@ -183,8 +200,8 @@ enum Followed {
 
 impl Handle {
     /// Where objects come from, for the log.
-    pub fn describe(&self) -> &str {
-        &self.described
+    pub fn describe(&self) -> Described {
+        self.described.clone()
     }
 
     /// How old what is known of each kind is, by its resource's name ([`Kind::resource`]).
@@ -206,7 +223,8 @@ impl Handle {
     }
 
     /// Reads the files again that say where the API is, or what the cluster is; says what came of it. What is served
-    /// meanwhile stays. Where the API is another one, or we are somebody else there, everything is listed anew.
+    /// meanwhile stays. Where the API is another one, or we are somebody else there, everything is listed anew. A watch
+    /// that pauses tries again at once in any case.
     ///
     /// # Errors
     /// The kubeconfig cannot be used; nothing changes then. What is wrong with a cluster file is in the log.
@@ -220,11 +238,16 @@ impl Handle {
         };
         let location = credentials::locate(kubeconfig.as_deref(), context.as_deref()).map_err(Error::Credentials)?;
         let described = format!("{} ({})", location.server(), location.described);
+        let server = location.server().to_owned();
         if !credentials.replace(location).map_err(Error::Credentials)? {
+            shared.interrupts.iter().for_each(|(_, interrupt)| interrupt.wake());
             return Ok(format!("{described} is as before; files that it names are read before each request anyway"));
         }
         // As after a restore: versions of one server mean nothing to another.
         shared.restored.fetch_add(1, Ordering::AcqRel);
+        shared.connection.moved(&server);
+        *shared.allowed.lock() = None; // another server may be one that is starting
+        self.described.0.lock().clone_from(&described);
         shared.interrupts.iter().for_each(|(_, interrupt)| interrupt.interrupt());
         Ok(format!("from now on the cluster is {described}"))
     }
@@ -251,7 +274,7 @@ pub fn spawn(
             let followed = Followed::File(file.path().to_owned(), file.again());
             threads.spawn("watch-file", move || file.run(first, &events, &ages, &stop)).map_err(Error::Thread)?;
             let health = Arc::new(Health::new(&[], Instant::now()));
-            return Ok(Handle { described, staleness, health, followed });
+            return Ok(Handle { described: Described::new(described), staleness, health, followed });
         }
         Source::Api { kubeconfig, context } => (kubeconfig, context),
     };
@@ -282,7 +305,7 @@ pub fn spawn(
         }
         .map_err(Error::Thread)?;
     }
-    Ok(Handle { described, staleness, health, followed })
+    Ok(Handle { described: Described::new(described), staleness, health, followed })
 }
 
 fn follow<T: Watched + Send + 'static>(

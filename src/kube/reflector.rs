@@ -68,6 +68,7 @@ pub struct Shared {
 /// Follows one kind.
 pub struct Reflector<T: Watched> {
     client: Client,
+    interrupt: Interrupt,
     shared: Arc<Shared>,
     events: Sender<WatchEvent>,
     stop: Stop,
@@ -116,6 +117,7 @@ impl<T: Watched> Reflector<T> {
     /// A reflector that has done nothing yet.
     pub fn new(client: Client, shared: Arc<Shared>, events: Sender<WatchEvent>, stop: Stop) -> Self {
         Self {
+            interrupt: client.interrupt(),
             client,
             shared,
             events,
@@ -139,10 +141,12 @@ impl<T: Watched> Reflector<T> {
         self.asked = Instant::now();
         match self.watch.step(self.asked) {
             Step::Pause(until) => {
-                if self.stop.wait(until.saturating_duration_since(Instant::now())) {
+                let left = until.saturating_duration_since(Instant::now());
+                if self.stop.wait_or(left, self.interrupt.woken()) {
                     return Err(Stopped);
                 }
-                Ok(())
+                // Either is over: the pause, or the time for it.
+                self.take(Input::Woken, "")
             }
             Step::List(token) => match self.page(&token) {
                 Ok(input) => {
@@ -299,6 +303,7 @@ impl<T: Watched> Reflector<T> {
     fn allowed(&mut self) {
         self.shared.health.heard(T::KIND, Instant::now());
         self.doubted = None;
+        let _ = self.interrupt.woken().try_recv(); // there is nothing to be tried again sooner
         self.shared.allowed.lock().get_or_insert_with(Instant::now);
     }
 
@@ -318,7 +323,7 @@ impl<T: Watched> Reflector<T> {
             Input::End => Some(Restart::End),
             Input::Failed(failure) => Some((*failure).into()),
             Input::Restored => Some(Restart::Restored),
-            Input::Page { .. } | Input::Event(..) | Input::Bookmark(_) | Input::Version(_) => None,
+            Input::Page { .. } | Input::Event(..) | Input::Bookmark(_) | Input::Version(_) | Input::Woken => None,
         };
         let all_told = self.watch.take(input, moment());
         if all_told.contains(&Told::Restored) {

@@ -120,7 +120,7 @@ fn pages_then_events_and_a_forbidden_kind() {
     });
     let daemon = Daemon::start(&server, true, "");
     assert_eq!(
-        daemon.handle.describe(),
+        daemon.handle.describe().to_string(),
         format!("{} (kubeconfig {}, context home)", server.url, daemon.folder.path().join("kubeconfig").display())
     );
     let (mut of_nodes, mut refused, mut slices) = (Vec::new(), 0, 0);
@@ -267,6 +267,34 @@ fn a_server_that_accepts_and_says_nothing_does_not_hold_up_the_end() {
     let server = Server::start(|_| Reply::silent());
     let daemon = Daemon::start(&server, true, "");
     server.wait_for_requests(3);
+    daemon.stop();
+}
+
+#[test]
+fn a_watch_that_pauses_tries_at_once_when_files_are_read_again() {
+    let second = Server::start(|request| match request.number {
+        0 => list("b", "3", ""),
+        _ => Reply::held(String::new()),
+    });
+    let first = Server::start(|request| match request.number {
+        0 | 1 => Reply { headers: "retry-after: 300\r\n".into(), ..Reply::status(429, "slow down") },
+        2 => list("a", "7", ""),
+        3 => Reply { headers: "retry-after: 300\r\n".into(), ..Reply::status(429, "slow down") },
+        number => panic!("{number}: {}", request.path),
+    });
+    let daemon = Daemon::start(&first, false, "");
+    let name = daemon.handle.describe();
+    // Nothing but a pause of five minutes is between one request and the next: each is made because of a reload.
+    for _ in 0..2 {
+        first.wait_for_requests(1);
+        assert!(daemon.handle.reload().unwrap().contains("is as before"));
+    }
+    assert_eq!(daemon.next(), replaced("a"));
+    first.wait_for_requests(2);
+    kubeconfig(daemon.folder.path(), &second.url, "");
+    assert!(daemon.handle.reload().unwrap().contains(&second.url));
+    assert_eq!(daemon.next(), replaced("b"));
+    assert!(name.to_string().starts_with(&second.url), "{name}: who has it from before sees it too");
     daemon.stop();
 }
 

@@ -24,6 +24,7 @@
 //! | the same after 25 s of silence | - | - | check | - | - |
 //! | the same 10 minutes after the list | - | - | list | - | - |
 //! | another kind was told `Restored` | list | list | list | list | list |
+//! | the operator said to try now | - | - | - | - | watch on |
 //! | no connection, or silence | list, then pause | list, then pause | list, then pause | list, then pause | - |
 //! | 401 | list, then patience | list, then patience | list, then patience | list, then patience | - |
 //! | 403 | patience + `Refused` | patience + `Refused` | patience + `Refused` | patience + `Refused` | - |
@@ -42,6 +43,7 @@
 //! - "older": the version is below the last known one, as after etcd was restored from a backup. A watch from a version
 //!   that the server has not reached is answered 200 and stays silent, so a watch on which nothing came for
 //!   [`QUIET`] is followed by a check.
+//! - A pause that the operator ends (SIGHUP) is followed by what would have followed it; it may be a Retry-After too.
 //! - A failure that is the first after a calm time makes no pause, but for 403, 5xx and what is unknown.
 //! - `Refused` is told once until a watch answers: then `Allowed`. It is not told upon a 403 of a server that has
 //!   allowed us nothing yet, since a starting one refuses everything, and a refused kind counts as empty.
@@ -132,6 +134,8 @@ pub enum Input<T: Object> {
     Failed(Failure),
     /// Another kind saw that the server was restored from a backup.
     Restored,
+    /// The operator says that something is different now: a pause is over.
+    Woken,
 }
 
 impl<T: Object> Input<T> {
@@ -141,7 +145,7 @@ impl<T: Object> Input<T> {
             Self::Page { next, .. } => next.is_empty(),
             Self::Event(_, version) => !version.is_empty(),
             Self::Bookmark(_) | Self::Version(_) | Self::End => true,
-            Self::Failed(_) | Self::Restored => false,
+            Self::Failed(_) | Self::Restored | Self::Woken => false,
         }
     }
 }
@@ -265,6 +269,10 @@ impl<T: Object> Watch<T> {
                 self.doing = Doing::list();
                 Vec::new()
             }
+            (Input::Woken, Doing::PauseToList { until } | Doing::PauseToWatch { until }) => {
+                *until = moment.now;
+                Vec::new()
+            }
             (Input::Page { objects, version, next }, Doing::List { pages, next: token }) => {
                 pages.extend(objects);
                 *token = next;
@@ -299,6 +307,7 @@ impl<T: Object> Watch<T> {
             (Input::Page { .. } | Input::Event(..) | Input::Bookmark(_) | Input::Version(_) | Input::End, _) => {
                 Vec::new() // nobody asked for it
             }
+            (Input::Woken, _) => Vec::new(), // it does not sleep
         }
     }
 

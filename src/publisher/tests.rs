@@ -69,7 +69,7 @@ impl Rig {
         std::fs::write(folder.join("state"), bytes).unwrap();
         let config = StateConfig { folder: folder.to_owned(), after, max_age: seconds(3600) };
         let staleness = Arc::new(Staleness::new(Kind::ALL.map(Kind::resource), Instant::now()));
-        let origin = Origin { source: "https://api".into(), staleness };
+        let origin = Origin { source: crate::kube::Described::new("https://api"), staleness };
         let (earlier, saver, _writer) = state::open(&config, identity, origin, Some(NOW));
         let Self { publisher, published } = Self::new();
         Self { publisher: publisher.with_state(earlier, saver), published }

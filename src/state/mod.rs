@@ -26,7 +26,7 @@ use self::format::{Flaw, State};
 use self::saver::Saver;
 use self::writer::Writer;
 use crate::kube::objects::AnnotationKeys;
-use crate::kube::{Change, Kind, WatchEvent};
+use crate::kube::{Change, Described, Kind, WatchEvent};
 use crate::staleness::Staleness;
 use crate::zone::serial::Version;
 
@@ -55,7 +55,7 @@ pub struct Identity {
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// In words.
-    pub source: String,
+    pub source: Described,
     /// How old they are.
     pub staleness: Arc<Staleness>,
 }

@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::format;
 use super::{Identity, Origin};
 use crate::cluster::Cluster;
-use crate::kube::Kind;
+use crate::kube::{Described, Kind};
 use crate::staleness::Staleness;
 use crate::zone::serial::Version;
 
@@ -32,7 +32,7 @@ const LAST_MAY_TAKE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Saver {
     identity: Identity,
-    source: String,
+    source: Described,
     staleness: Arc<Staleness>,
     /// When the state of the earlier run was last known to be current.
     earlier: Option<u64>,
@@ -94,7 +94,7 @@ impl Saver {
 
     fn encode(&self, cluster: &Cluster, version: Version, now: Instant, clock: Option<u64>) -> Option<Vec<u8>> {
         let current = self.current(cluster, now, clock);
-        let state = format::encode(&self.identity, &self.source, current, version, cluster);
+        let state = format::encode(&self.identity, &self.source.to_string(), current, version, cluster);
         state.inspect_err(|error| log::error!("the state cannot be encoded: {error}")).ok()
     }
 

@@ -36,7 +36,7 @@ fn opened(folder: &Path, clock: Option<u64>) -> (Option<Earlier>, Saver, Writer)
     let config =
         StateConfig { folder: folder.to_owned(), after: Duration::from_secs(5), max_age: Duration::from_secs(86_400) };
     let staleness = Arc::new(Staleness::new(Kind::ALL.map(Kind::resource), Instant::now()));
-    open(&config, identity(), Origin { source: "https://api".into(), staleness }, clock)
+    open(&config, identity(), Origin { source: Described::new("https://api"), staleness }, clock)
 }
 
 /// The version, and how many kinds may be served, of a start at `clock` with this file.

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::common::{FakeApi, Launch, PATIENCE, objects, repository};
+use super::common::{FakeApi, Launch, PATIENCE, objects, repository, web};
 
 /// systemd's side of the socket.
 struct Systemd(UnixDatagram);
@@ -80,9 +80,18 @@ fn a_kubeconfig_that_names_another_server_is_followed() {
     // Nodes of another cluster: nothing of the old one stays.
     new.put(objects::node("vps", "cloud", "198.51.100.1"));
     let kubeconfig = old.kubeconfig(json!({}), json!({}));
-    let daemon = Launch::new().flag("--kubeconfig", &kubeconfig).start();
+    let daemon = Launch::new().flag("--kubeconfig", &kubeconfig).flag("--http-listen", "127.0.0.1:0").start();
+    let http = daemon.http();
+    let names = |address: &str| {
+        let page = web::get(http, "/").body;
+        let status: serde_json::Value = serde_json::from_str(&web::get(http, "/status.json").body).unwrap();
+        let described = status["source"]["description"].as_str().unwrap().contains(address);
+        assert_eq!(page.contains(address), described, "{page}");
+        described
+    };
     daemon.wait_for("home.lb.example.test A", "192.0.2.1");
 
+    assert!(names(&old.address.to_string()));
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for_log(&["SIGHUP:", "is as before"]);
 
@@ -99,5 +108,9 @@ fn a_kubeconfig_that_names_another_server_is_followed() {
     daemon.wait_for("home.lb.example.test A", "NXDOMAIN");
     new.put(objects::node("vps", "cloud", "198.51.100.2"));
     daemon.wait_for("cloud.lb.example.test A", "198.51.100.2");
+    daemon.wait_for_log(&["connected to the API at", &new.address.to_string()]);
+    assert!(names(&new.address.to_string()) && !names(&old.address.to_string()));
+    new.refuse_connections();
+    daemon.wait_for_log(&["connection to the API at", &new.address.to_string(), "lost"]);
     daemon.stop();
 }

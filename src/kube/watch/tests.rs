@@ -313,6 +313,20 @@ fn when_another_kind_saw_a_restored_server_this_one_lists_too() {
 }
 
 #[test]
+fn the_operator_ends_a_pause_but_nothing_else() {
+    let mut rig = Rig::watching();
+    let woken = |rig: &mut Rig| rig.watch.take(Input::Woken, Moment { now: rig.now, chance: 0.0 });
+    assert_eq!(woken(&mut rig), []);
+    assert_eq!(rig.step(), watch("10"));
+    rig.fail(Failure::Unavailable(Some(Duration::from_secs(300))));
+    assert!(matches!(rig.step(), Step::Pause(_)));
+    assert_eq!(woken(&mut rig), []);
+    assert_eq!(rig.step(), list(""));
+    rig.fail(Failure::Forbidden);
+    assert_eq!(rig.watch.failures(), 2, "what failed before counts on");
+}
+
+#[test]
 fn what_shows_that_everything_is_known() {
     let mut rig = Rig::new();
     for (input, shows) in [

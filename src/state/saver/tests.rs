@@ -23,7 +23,7 @@ impl Rig {
         let keys = AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: Some("dns".into()) };
         let identity = Identity { zone: "lb.example.test".into(), keys };
         let staleness = Arc::new(Staleness::new(Kind::ALL.map(Kind::resource), start));
-        let origin = Origin { source: "a test".into(), staleness: Arc::clone(&staleness) };
+        let origin = Origin { source: Described::new("a test"), staleness: Arc::clone(&staleness) };
         let (saver, jobs) = Saver::new(identity, origin, DAY, earlier);
         let mut cluster = Cluster::new(true);
         cluster.apply(WatchEvent::Nodes(Change::Replaced(Vec::new())));

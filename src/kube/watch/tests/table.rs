@@ -51,6 +51,7 @@ fn inputs() -> Vec<(&'static str, u64, Input<Node>)> {
         ("the same after 25 s of silence", 25_000, Input::End),
         ("the same 10 minutes after the list", RELIST.as_secs() * 1000, Input::End),
         ("another kind was told `Restored`", 0, Input::Restored),
+        ("the operator said to try now", 0, Input::Woken),
         ("no connection, or silence", 0, failed(Failure::Connection)),
         ("401", 0, failed(Failure::Unauthorized)),
         ("403", 0, failed(Failure::Forbidden)),
