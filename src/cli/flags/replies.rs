@@ -31,7 +31,8 @@ flags! {
         section: Section::Replies,
         summary: "Secrets of DNS cookies (RFC 9018), which replicas behind one address must share",
         details: "One secret, or two while they change: cookies are made with the first, and those of both are \
-            believed. 'openssl rand -hex 16' writes one. Blank lines and lines that begin with # are skipped.",
+            believed. 'openssl rand -hex 16' writes one. Blank lines and lines that begin with # are skipped. \
+            The file is read at the start: new secrets need a restart.",
         allowed: "the path of a file with one or two lines of 32 hexadecimal digits",
         example: "/etc/k8s-node-dns/cookie-secrets",
     }
