@@ -1,12 +1,13 @@
 //! Who gets which response, and that nobody is kept waiting by anybody.
 
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
 use std::time::Instant;
 
 use serde_json::json;
 
-use super::super::common::{Fault, PATIENCE, PAUSE, Verb};
+use super::super::common::{Fault, PATIENCE, PAUSE, Verb, skip};
 use super::*;
 
 #[test]
@@ -83,6 +84,41 @@ fn a_client_that_says_nothing_is_closed_after_five_seconds() {
     let mut silent = web::connect(daemon.http());
     let mut byte = [0];
     assert_eq!(std::io::Read::read(&mut silent, &mut byte).unwrap(), 0, "closed without a word");
+    daemon.stop();
+}
+
+/// Runs the rest of its arguments where there is no IPv6: `socket(AF_INET6, …)` fails with `EAFNOSUPPORT`, as on a kernel
+/// without it, or under `RestrictAddressFamilies=AF_INET` of systemd, which does the same.
+const WITHOUT_IPV6: &str = "
+import ctypes, os, platform, struct, sys
+socket = {'x86_64': 41, 'aarch64': 198}[platform.machine()]
+load, equal, give = 0x20, 0x15, 0x06
+program = [(load, 0, 0, 0), (equal, 0, 3, socket), (load, 0, 0, 16), (equal, 0, 1, 10),
+           (give, 0, 0, 0x50000 | 97), (give, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b''.join(struct.pack('=HBBI', *step) for step in program))
+filter = ctypes.create_string_buffer(struct.pack('@HP', len(program), ctypes.addressof(code)))
+libc = ctypes.CDLL(None)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, filter, 0, 0):
+    sys.exit('no seccomp')
+os.execvp(sys.argv[1], sys.argv[1:])
+";
+
+#[test]
+fn without_ipv6_every_address_is_every_address_of_ipv4() {
+    let wrap = ["python3", "-c", WITHOUT_IPV6];
+    if !Command::new(wrap[0]).args(&wrap[1..]).arg("true").status().is_ok_and(|status| status.success()) {
+        return skip("http::server::without_ipv6_every_address_is_every_address_of_ipv4", "python3 and seccomp");
+    }
+    let launch = Launch::new().flag("--cluster-file", repository(EXAMPLE)).flag("--http-listen", "[::]:0");
+    let daemon = launch.clone().start();
+    assert!(daemon.http().is_ipv6(), "{}", daemon.http());
+    daemon.stop();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let daemon = launch.env("PATH", path).through(wrap).start();
+    daemon.wait_for("home.lb.example.test A", "192.0.2.10 192.0.2.11");
+    let http = daemon.http();
+    assert!(http.is_ipv4() && http.ip().is_unspecified(), "{http}");
+    assert_eq!(web::get((Ipv4Addr::LOCALHOST, http.port()).into(), "/livez").body, "ok");
     daemon.stop();
 }
 
