@@ -34,7 +34,8 @@ impl Notify {
         Self::new(|name| std::env::var_os(name), std::process::id())
     }
 
-    fn new(environment: impl Fn(&str) -> Option<OsString>, process: u32) -> Self {
+    /// As this environment says, to the process of this number.
+    pub(crate) fn new(environment: impl Fn(&str) -> Option<OsString>, process: u32) -> Self {
         let Some(name) = environment("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return Self::default() };
         let listener = match listener(&name) {
             Ok(listener) => listener,

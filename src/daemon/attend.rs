@@ -119,6 +119,7 @@ impl Attendant<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixDatagram;
     use std::path::PathBuf;
 
     use crossbeam_channel::{Sender, bounded, unbounded};
@@ -174,6 +175,73 @@ mod tests {
             });
             assert!(result.is_ok() && stopping, "{sent:?}: {result:?}");
         }
+    }
+
+    #[test]
+    fn systemds_watchdog_hears_nothing_while_a_thread_hangs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let systemd = UnixDatagram::bind(&path).unwrap();
+        systemd.set_nonblocking(true).unwrap();
+        let hears = || {
+            let mut buffer = [0; 1000];
+            let next = std::iter::from_fn(|| systemd.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec()));
+            next.map(|message| String::from_utf8(message).unwrap()).collect::<Vec<_>>()
+        };
+        let environment = |name: &str| match name {
+            "NOTIFY_SOCKET" => Some(path.clone().into_os_string()),
+            "WATCHDOG_USEC" => Some("30000000".into()),
+            _ => None,
+        };
+
+        let mut threads = Threads::default();
+        let (beat, beats) = bounded::<()>(0);
+        let (done, beaten) = bounded::<()>(0);
+        let stop = threads.stop();
+        let work = move || {
+            while beats.recv().is_ok() && !stop.requested() {
+                done.send(()).unwrap();
+            }
+        };
+        threads.spawn("udp-0", work).unwrap();
+        let keys = AnnotationKeys { areas: "areas".to_owned(), addresses: "ips".to_owned(), service: None };
+        let file = Source::File(PathBuf::from("deploy/examples/home-and-cloud.yaml"));
+        let source = kube::spawn(file, keys, unbounded().0, &mut Threads::default()).unwrap();
+        let mut attendant = Attendant {
+            signals: &never(),
+            ended: never(),
+            pulses: threads.pulses(),
+            source: &source,
+            published: Arc::default(),
+            stopping: Arc::default(),
+            notify: Notify::new(environment, 1),
+            zone: "lb.example.test".to_owned(),
+            started: Instant::now(),
+        };
+        let well = attendant.status();
+        attendant.tell();
+        assert_eq!(hears(), ["WATCHDOG=1".to_owned(), format!("STATUS={well}")]);
+
+        attendant.pulses.hang("udp-0");
+        for _ in 0..3 {
+            attendant.tell();
+        }
+        assert_eq!(hears(), ["STATUS=thread udp-0 hangs: this process needs a restart"]);
+
+        // It was slow, and lives.
+        beat.send(()).unwrap();
+        beaten.recv().unwrap();
+        attendant.tell();
+        assert_eq!(hears(), ["WATCHDOG=1".to_owned(), format!("STATUS={well}")]);
+
+        // Also on the way out a thread that hangs is one that systemd must end.
+        attendant.stopping.store(true, Ordering::Relaxed);
+        attendant.tell();
+        attendant.pulses.hang("udp-0");
+        attendant.tell();
+        assert_eq!(hears(), ["WATCHDOG=1", "STATUS=thread udp-0 hangs: this process needs a restart"]);
+        drop(beat);
+        threads.stop_and_join();
     }
 
     #[test]

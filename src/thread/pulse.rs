@@ -78,6 +78,19 @@ impl Pulses {
     }
 }
 
+#[cfg(test)]
+impl Pulses {
+    /// Makes a thread late until it beats, for tests of what comes of that.
+    pub fn hang(&self, thread: &str) {
+        while millis(clock()) == 0 {
+            std::thread::yield_now();
+        }
+        self.0.lock().iter().filter(|pulse| pulse.thread == thread).for_each(|pulse| {
+            pulse.due.store(0, Ordering::Relaxed);
+        });
+    }
+}
+
 /// A pulse on its way to its thread.
 pub(super) struct Start(Arc<Pulse>);
 
