@@ -21,7 +21,7 @@ use crate::dns::counters::{TcpCounters, UdpCounters};
 use crate::dns::limits::{RateLimitConfig, RateLimits};
 use crate::dns::listen::{BindError, Listeners};
 use crate::dns::{descriptors, tcp, udp};
-use crate::http::site::Site;
+use crate::http::site::{Site, Unreadable};
 use crate::http::{self, Origin, Sources, WatchHealth};
 use crate::kube;
 use crate::logger;
@@ -103,7 +103,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     let source = kube::spawn(config.source, keys.clone(), events_in, &mut threads).map_err(Error::Source)?;
     log::info!("the cluster is {}", source.describe());
     let described = source.describe();
-    let _ = origin.set(Origin { described: Box::new(move || described.to_string()), watches: watches(&source) });
+    let described = Box::new(move || described.to_string());
+    let _ = origin.set(Origin { described, watches: watches(&source), unreadable: unreadable(&source) });
     let zone = config.zone.apex.to_string();
     let mut publisher = Publisher::new(config.zone, Cluster::new(services_watched), Arc::clone(&published));
     if let Some(state) = &config.state {
@@ -229,6 +230,18 @@ fn watches(source: &kube::Handle) -> Box<dyn Fn() -> Vec<WatchHealth> + Send + S
             restarts: look.restarts.map(|(reason, count)| (reason.label(), count)).to_vec(),
         });
         looks.collect()
+    })
+}
+
+/// What is left out, as it is shown.
+fn unreadable(source: &kube::Handle) -> Box<dyn Fn() -> Vec<Unreadable> + Send + Sync> {
+    let unreadable = source.unreadable();
+    Box::new(move || {
+        let kinds = unreadable.look().into_iter().map(|(kind, look)| {
+            let kube::decode::BadObject { object, reason } = look.last;
+            Unreadable { kind: kind.resource(), count: look.count, object, reason }
+        });
+        kinds.collect()
     })
 }
 

@@ -58,6 +58,11 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// What is left out.
+    pub(super) fn unreadable(&self) -> Vec<Unreadable> {
+        self.origin.get().map(|origin| (origin.unreadable)()).unwrap_or_default()
+    }
+
     /// What came in so far.
     fn totals(&self) -> Totals {
         let sum = |of: fn(&UdpCounters) -> u64| self.udp.iter().map(|counters| of(counters)).sum::<u64>();
@@ -87,6 +92,21 @@ pub struct Origin {
     pub described: Box<dyn Fn() -> String + Send + Sync>,
     /// How each kind's watch is now; nothing for a file.
     pub watches: Box<dyn Fn() -> Vec<WatchHealth> + Send + Sync>,
+    /// What is left out of each kind, since it cannot be decoded.
+    pub unreadable: Box<dyn Fn() -> Vec<Unreadable> + Send + Sync>,
+}
+
+/// Objects of a kind that are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The kind, as its resource is called: `nodes`.
+    pub kind: &'static str,
+    /// How many.
+    pub count: usize,
+    /// The last one.
+    pub object: String,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// How the watch of one kind is.

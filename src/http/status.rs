@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::overall::Overall;
-use super::site::{Sources, WatchHealth};
+use super::site::{Sources, Unreadable, WatchHealth};
 use crate::cluster::{Load, Node, Verdict};
 use crate::report::Report;
 use crate::utc;
@@ -50,6 +50,15 @@ struct Source<'a> {
     description: Option<String>,
     loaded: BTreeMap<&'static str, &'static str>,
     watches: Vec<Watch<'a>>,
+    unreadable: Vec<LeftOut>,
+}
+
+#[derive(Serialize)]
+struct LeftOut {
+    kind: &'static str,
+    count: usize,
+    object: String,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -132,6 +141,7 @@ pub fn write(
             .map(|(kind, load)| (kind, load_name(load)))
             .into(),
             watches: watches.iter().map(watch).collect(),
+            unreadable: sources.unreadable().into_iter().map(left_out).collect(),
         },
         nodes: cluster.nodes.iter().map(|node| one_node(node)).collect(),
         areas: cluster
@@ -183,6 +193,10 @@ fn one_node(node: &Node) -> OneNode<'_> {
         addresses: node.addresses().iter().collect(),
         faults: node.faults().0.map(ToString::to_string).collect(),
     }
+}
+
+fn left_out(Unreadable { kind, count, object, reason }: Unreadable) -> LeftOut {
+    LeftOut { kind, count, object, reason }
 }
 
 fn watch(health: &WatchHealth) -> Watch<'_> {

@@ -24,7 +24,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 pub use self::content::{ContentError, Objects};
+use super::decode::BadObject;
 use super::objects::AnnotationKeys;
+use super::unreadable::{Rejected, Unreadable};
 use super::{Change, Kind, WatchEvent, emit};
 use crate::staleness::Staleness;
 use crate::thread::{self, Stop};
@@ -96,6 +98,8 @@ pub struct ClusterFile {
     good: Option<u64>,
     /// Somebody wants it read, whether it looks the same or not.
     again: Arc<AtomicBool>,
+    /// What is left out of it.
+    unreadable: Arc<Unreadable>,
 }
 
 impl ClusterFile {
@@ -106,7 +110,15 @@ impl ClusterFile {
     pub fn open(path: PathBuf, keys: AnnotationKeys) -> Result<(Self, Objects), FileError> {
         let signature = Signature::of(&path);
         let bytes = read(&path)?;
-        let mut file = Self { path, keys, seen: (signature, true), content: None, good: None, again: Arc::default() };
+        let mut file = Self {
+            path,
+            keys,
+            seen: (signature, true),
+            content: None,
+            good: None,
+            again: Arc::default(),
+            unreadable: Arc::default(),
+        };
         file.content = Some(hash(&bytes));
         let objects = file.decode(&bytes)?;
         file.good = file.content;
@@ -123,6 +135,11 @@ impl ClusterFile {
         Arc::clone(&self.again)
     }
 
+    /// What is left out of each kind, once it is followed.
+    pub fn unreadable(&self) -> Arc<Unreadable> {
+        Arc::clone(&self.unreadable)
+    }
+
     /// Follows the file until told to stop.
     pub fn run(mut self, first: Objects, events: &Sender<WatchEvent>, staleness: &Staleness, stop: &Stop) {
         let confirm = || Kind::ALL.iter().for_each(|kind| staleness.confirm(kind.resource(), Instant::now()));
@@ -131,6 +148,7 @@ impl ClusterFile {
         loop {
             if let Some(objects) = next.take() {
                 objects.log_problems(&self.path);
+                self.show(&objects.bad);
                 if !self.emit(objects, events, stop) {
                     return;
                 }
@@ -150,6 +168,18 @@ impl ClusterFile {
                     None
                 }
             };
+        }
+    }
+
+    /// Shows what is left out.
+    fn show(&self, all: &[BadObject]) {
+        for kind in Kind::ALL {
+            let mut rejected = Rejected::default();
+            let is_of = |bad: &&BadObject| bad.object.trim_start_matches("a ").split(' ').next() == Some(kind.name());
+            for bad in all.iter().filter(is_of) {
+                rejected.add(bad);
+            }
+            self.unreadable.set(kind, &rejected);
         }
     }
 

@@ -11,6 +11,7 @@ pub mod reflector;
 #[cfg(test)]
 mod tests;
 pub mod trial;
+pub mod unreadable;
 pub mod watch;
 
 use std::fmt;
@@ -30,6 +31,7 @@ use self::file::{ClusterFile, FileError};
 use self::health::Health;
 use self::objects::AnnotationKeys;
 use self::reflector::{Reflector, Shared, Watched};
+use self::unreadable::Unreadable;
 use crate::staleness::Staleness;
 use crate::thread::{Stop, Threads};
 use objects::{EndpointSlice, Node, Object, Service};
@@ -187,6 +189,7 @@ pub struct Handle {
     described: Described,
     staleness: Arc<Staleness>,
     health: Arc<Health>,
+    unreadable: Arc<Unreadable>,
     followed: Followed,
 }
 
@@ -212,6 +215,11 @@ impl Handle {
     /// How the watch of each kind is; of no kind for a file.
     pub fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
+    }
+
+    /// What is left out of each kind, since it cannot be decoded.
+    pub fn unreadable(&self) -> Arc<Unreadable> {
+        Arc::clone(&self.unreadable)
     }
 
     /// Ends every read that waits for the API server. To be called when the threads are told to stop, before they are
@@ -272,9 +280,10 @@ pub fn spawn(
             let (file, first) = ClusterFile::open(path, keys).map_err(Error::File)?;
             let ages = Arc::clone(&staleness);
             let followed = Followed::File(file.path().to_owned(), file.again());
+            let unreadable = file.unreadable();
             threads.spawn("watch-file", move || file.run(first, &events, &ages, &stop)).map_err(Error::Thread)?;
             let health = Arc::new(Health::new(&[], Instant::now()));
-            return Ok(Handle { described: Described::new(described), staleness, health, followed });
+            return Ok(Handle { described: Described::new(described), staleness, health, unreadable, followed });
         }
         Source::Api { kubeconfig, context } => (kubeconfig, context),
     };
@@ -290,11 +299,13 @@ pub fn spawn(
     let health = Arc::new(Health::new(kinds, Instant::now()));
     let shared = Arc::new(Shared {
         health: Arc::clone(&health),
+        unreadable: Arc::default(),
         connection: Connection::new(&server, Arc::clone(&staleness)),
         allowed: Mutex::default(),
         restored: AtomicU64::new(0),
         interrupts,
     });
+    let unreadable = Arc::clone(&shared.unreadable);
     let followed = Followed::Api { kubeconfig, context, credentials, shared: Arc::clone(&shared) };
     for (kind, client) in clients {
         let (shared, events, stop) = (Arc::clone(&shared), events.clone(), stop.clone());
@@ -305,7 +316,7 @@ pub fn spawn(
         }
         .map_err(Error::Thread)?;
     }
-    Ok(Handle { described: Described::new(described), staleness, health, followed })
+    Ok(Handle { described: Described::new(described), staleness, health, unreadable, followed })
 }
 
 fn follow<T: Watched + Send + 'static>(

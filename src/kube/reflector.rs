@@ -3,7 +3,6 @@
 //! In: a [`Client`]. Out: [`WatchEvent`]s. This is the edge around [`Watch`]: it makes the requests that the state
 //! machine asks for, decodes what comes, and writes the log; it decides nothing itself.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,9 +12,10 @@ use parking_lot::Mutex;
 
 use super::client::{Client, Interrupt, RequestError};
 use super::connection::Connection;
-use super::decode::{BadObject, Decoded, Event, Item, Metadata};
+use super::decode::{Decoded, Event, Item, Metadata};
 use super::health::{Health, Restart};
 use super::objects::{EndpointSlice, Node, Service};
+use super::unreadable::{Rejected, Unreadable};
 use super::watch::{Failure, Input, Moment, RELIST, Step, Told, Watch};
 use super::{Change, Kind, WatchEvent, emit};
 use crate::thread::{self, Stop};
@@ -57,6 +57,8 @@ pub struct Shared {
     pub connection: Connection,
     /// How the watch of each kind is.
     pub health: Arc<Health>,
+    /// What is left out of each kind.
+    pub unreadable: Arc<Unreadable>,
     /// When the server last allowed something, if it was not away since.
     pub allowed: Mutex<Option<Instant>>,
     /// How often it was seen that the server was restored from a backup.
@@ -75,38 +77,33 @@ pub struct Reflector<T: Watched> {
     watch: Watch<T>,
     /// The restorations that this kind knows of.
     restored: u64,
-    bad: BadObjects,
+    /// The bad objects that are known.
+    bad: Rejected,
     /// When the request at hand was made.
     asked: Instant,
     /// Since when a server that has allowed nothing yet forbids this kind, and whether that was logged.
     doubted: Option<(Instant, bool)>,
 }
 
-/// The bad objects that are known, by what they are called.
-#[derive(Default)]
-struct BadObjects(HashMap<String, BadObject>);
-
-impl BadObjects {
-    /// Whether an object is a good one; a bad one is logged when it is new or bad in another way.
-    fn check<T: Decoded>(&mut self, item: &Item) -> bool {
-        match item.check::<T>() {
-            Ok(()) => self.forget::<T>(item),
-            Err(bad) => {
-                if self.0.get(&bad.object) != Some(&bad) {
-                    log::warn!("{bad}; it is left out");
-                    self.0.insert(bad.object.clone(), bad);
-                }
-                return false;
+/// Whether an object is a good one; a bad one is logged when it is new or bad in another way.
+fn check<T: Decoded>(item: &Item, bad: &mut Rejected, unreadable: &Unreadable) -> bool {
+    match item.check::<T>() {
+        Ok(()) => forget::<T>(item, bad, unreadable),
+        Err(reason) => {
+            if bad.add(&reason) {
+                log::warn!("{reason}; it is left out");
+                unreadable.set(T::KIND, bad);
             }
+            return false;
         }
-        true
     }
+    true
+}
 
-    /// An object is good, or gone.
-    fn forget<T: Decoded>(&mut self, item: &Item) {
-        if !self.0.is_empty() {
-            self.0.remove(&item.title(T::KIND));
-        }
+/// An object is good, or gone: it is not left out any more.
+fn forget<T: Decoded>(item: &Item, bad: &mut Rejected, unreadable: &Unreadable) {
+    if !bad.is_empty() && bad.remove(&item.title(T::KIND)) {
+        unreadable.set(T::KIND, bad);
     }
 }
 
@@ -124,7 +121,7 @@ impl<T: Watched> Reflector<T> {
             stop,
             watch: Watch::default(),
             restored: 0,
-            bad: BadObjects::default(),
+            bad: Rejected::default(),
             asked: Instant::now(),
             doubted: None,
         }
@@ -200,14 +197,21 @@ impl<T: Watched> Reflector<T> {
     }
 
     fn page(&mut self, token: &str) -> Result<Input<T>, RequestError> {
-        let Self { client, bad, .. } = self;
+        let Self { client, bad, shared, .. } = self;
+        if token.is_empty() {
+            bad.list_begins();
+        }
         let mut objects = Vec::new();
         let head = client.list(token, |item| {
-            if bad.check::<T>(&item) {
+            if check::<T>(&item, bad, &shared.unreadable) {
                 objects.push(T::pick(item));
             }
         })?;
         let Metadata { resource_version: version, next_page: next, .. } = head.metadata;
+        if next.is_empty() && !bad.is_empty() {
+            bad.list_ends();
+            shared.unreadable.set(T::KIND, bad);
+        }
         Ok(Input::Page { objects, version, next })
     }
 
@@ -217,17 +221,17 @@ impl<T: Watched> Reflector<T> {
         Ok(match &*event.r#type {
             // Whatever it says of another kind, it says nothing of ours: the log names it, and the version is not taken.
             "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" if !is_ours => {
-                self.bad.check::<T>(&event.object);
+                check::<T>(&event.object, &mut self.bad, &self.shared.unreadable);
                 Input::Event(None, String::new())
             }
-            "ADDED" | "MODIFIED" if self.bad.check::<T>(&event.object) => {
+            "ADDED" | "MODIFIED" if check::<T>(&event.object, &mut self.bad, &self.shared.unreadable) => {
                 Input::Event(Some(Change::Applied(T::pick(event.object))), version)
             }
             // As a list does it: an object that cannot be used is none.
             "ADDED" | "MODIFIED" => Input::Event(deleted(event.object), version),
             "DELETED" => {
                 // The name is enough, whatever else is wrong with it.
-                self.bad.forget::<T>(&event.object);
+                forget::<T>(&event.object, &mut self.bad, &self.shared.unreadable);
                 Input::Event(deleted(event.object), version)
             }
             "BOOKMARK" => Input::Bookmark(version),

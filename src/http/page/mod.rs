@@ -72,6 +72,7 @@ pub fn render(view: &View<'_>) -> String {
         names::services(&mut html, view);
         names::strays(&mut html, view);
         names::skipped(&mut html, view);
+        names::unreadable(&mut html, view);
         plots::section(&mut html, view);
         changes::section(&mut html, view);
     }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use super::{Budget, View, heading, link_to};
 use crate::cluster::{Addresses, Area, AreaStanding, Few, Node, Plain, ServiceName, ServiceStanding};
 use crate::http::html::Html;
+use crate::http::site::Unreadable;
 use crate::zone::text::Standing;
 
 /// Addresses that are shown of a folded name.
@@ -122,6 +123,20 @@ pub fn skipped(html: &mut Html, view: &View<'_>) {
     heading(html, "skipped", "Names that DNS cannot have", skipped.len());
     html.raw("<p class=note>Longer than 255 octets with the zone, or with a label that no host name has: ");
     html.text(Few::new(TROUBLED, skipped.iter().map(|name| Plain(name)))).raw("</p>\n</section>\n");
+}
+
+/// Objects that cannot be decoded, if there are any: they are in no answer.
+pub fn unreadable(html: &mut Html, view: &View<'_>) {
+    let kinds = view.sources.unreadable();
+    if kinds.is_empty() {
+        return;
+    }
+    heading(html, "unreadable", "Objects that are left out", kinds.iter().map(|kind| kind.count).sum());
+    for Unreadable { kind, count, object, reason } in &kinds {
+        html.raw("<p class=note>").text(kind).raw(": ").text(count).raw(", the last of them ").text(Plain(object));
+        html.raw(": ").text(Plain(reason)).raw("</p>\n");
+    }
+    html.raw("</section>\n");
 }
 
 /// The nodes that are in no area, if there are any.

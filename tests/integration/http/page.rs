@@ -138,6 +138,49 @@ fn what_others_wrote_stays_text() {
     daemon.stop();
 }
 
+#[test]
+fn objects_that_cannot_be_decoded_are_shown_until_they_can() {
+    let api = FakeApi::start();
+    api.put(objects::node("attic", "home", "192.0.2.1"));
+    let kubeconfig = api.kubeconfig(json!({}), json!({}));
+    let daemon = Launch::new().flag("--kubeconfig", kubeconfig).flag("--http-listen", "127.0.0.1:0").start();
+    daemon.wait_for("home.lb.example.test A", "192.0.2.1");
+    let left_out = || {
+        let status: Value = serde_json::from_str(&web::get(daemon.http(), "/status.json").body).unwrap();
+        status["source"]["unreadable"].clone()
+    };
+    assert_eq!(left_out(), json!([]));
+    assert!(!web::get(daemon.http(), "/").body.contains("left out"));
+    let mut bad = objects::node("<b>attic", "home", "192.0.2.1");
+    bad["status"]["conditions"] = json!("none");
+    api.put(bad);
+    let mut attic = objects::node("attic", "home", "192.0.2.1");
+    attic["status"] = json!(5);
+    api.put(attic);
+    daemon.wait_for("home.lb.example.test A", "NXDOMAIN");
+    let reason = "status is a number without quotes where a map is expected";
+    assert_eq!(left_out(), json!([{"kind": "nodes", "count": 2, "object": "Node attic", "reason": reason}]),);
+    let reply = web::get(daemon.http(), "/");
+    check_policy(&reply);
+    let shown = format!("<p class=note>nodes: 2, the last of them Node attic: {reason}</p>");
+    assert!(reply.body.contains("Objects that are left out") && reply.body.contains(&shown), "{}", reply.body);
+    api.put(objects::node("attic", "home", "192.0.2.9"));
+    daemon.wait_for("home.lb.example.test A", "192.0.2.9");
+    let left = left_out();
+    assert_eq!((&left[0]["count"], &left[0]["object"]), (&json!(1), &json!("Node <b>attic")));
+    assert!(web::get(daemon.http(), "/").body.contains("the last of them Node &lt;b&gt;attic: status.conditions is"));
+    daemon.stop();
+
+    // Of a file likewise.
+    let mut service = objects::service("apps", "git");
+    service["metadata"]["annotations"] = json!(7);
+    let (_folder, daemon) = with(&[objects::node("attic", "home", "192.0.2.1"), service]);
+    let status: Value = serde_json::from_str(&web::get(daemon.http(), "/status.json").body).unwrap();
+    let left = &status["source"]["unreadable"][0];
+    assert_eq!((&left["kind"], &left["object"]), (&json!("services"), &json!("Service apps/git")));
+    daemon.stop();
+}
+
 /// Node number so and so of 5 000, with what counts alone, so that reading the file takes no longer than the test.
 fn small(number: usize, areas: &str) -> Value {
     let address = format!("10.{}.{}.{}, 2001:db8::{number:x}", number / 62_500, number / 250 % 250, number % 250);
