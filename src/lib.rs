@@ -26,8 +26,8 @@
 //! - [`daemon`] is the composition root: it alone knows everybody. [`config`] makes each consumer's part of the
 //!   configuration from what [`cli`] has parsed.
 //! - [`print_zone`] and [`check`] look once and end, instead of serving; [`load`] lists the cluster for them.
-//! - [`thread`], [`signals`], [`notify`], [`logger`], [`staleness`], [`metrics`] and [`utc`] are leaves: they import nothing of ours
-//!   (the log writes the time).
+//! - [`thread`], [`signals`], [`notify`], [`logger`], [`staleness`], [`metrics`], [`duration`] and [`utc`] are leaves: they import
+//!   nothing of ours (the log writes the time).
 //!
 //! `tests/layers.rs` holds the arrows to this.
 //!
@@ -66,6 +66,7 @@ pub mod cluster;
 pub mod config;
 pub mod daemon;
 pub mod dns;
+pub mod duration;
 pub mod http;
 pub mod kube;
 pub mod load;

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, after, never, select};
 
 use super::Error;
+use crate::duration::human;
 use crate::kube;
 use crate::notify::Notify;
 use crate::signals::Signal;
-use crate::state::human;
 use crate::thread::{Ended, Pulses};
 use crate::zone::Published;
 

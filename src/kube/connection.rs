@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use super::Kind;
 use super::watch::Failure;
+use crate::duration::human;
 use crate::staleness::Staleness;
 
 /// The ages of what is served at which they are told.
@@ -214,17 +215,6 @@ fn cause(failure: Failure) -> u8 {
     }
 }
 
-/// A duration as people say it.
-fn human(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, 0) => format!("{minutes}m"),
-        (0, minutes, seconds) => format!("{minutes}m {seconds}s"),
-        (hours, minutes, _) => format!("{hours}h {minutes}m"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,7 +272,7 @@ mod tests {
         };
         assert_eq!(lines, [reminder(60, "1m"), reminder(300, "5m"), reminder(1800, "30m")]);
         assert_eq!(current(Kind::Node, 10_800), [""; 0], "Services still fail");
-        assert_eq!(current(Kind::Service, 10_840), ["connection to the API at https://api regained after 3h 0m"]);
+        assert_eq!(current(Kind::Service, 10_840), ["connection to the API at https://api regained after 3h"]);
         assert_eq!(current(Kind::EndpointSlice, 10_801), [""; 0]);
         assert_eq!(failed(Kind::Service, 1, 10_870), [""; 0], "a new outage starts from the beginning");
     }

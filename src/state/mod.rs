@@ -25,6 +25,7 @@ use self::folder::Folder;
 use self::format::{Flaw, State};
 use self::saver::Saver;
 use self::writer::Writer;
+use crate::duration::human;
 use crate::kube::objects::AnnotationKeys;
 use crate::kube::{Change, Described, Kind, WatchEvent};
 use crate::staleness::Staleness;
@@ -237,19 +238,6 @@ fn unserved(state: &State, config: &StateConfig, identity: &Identity, age: Age) 
     }
     let max = config.max_age;
     age.is_beyond(max).then(|| format!("it is {age}, which is more than --state-max-age, {}", human(max)))
-}
-
-/// A duration as people say it.
-pub fn human(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
-        (0, 0, 0, 0) if !duration.is_zero() => format!("{}ms", duration.as_millis()),
-        (0, 0, 0, seconds) => format!("{seconds}s"),
-        (0, 0, minutes, 0) => format!("{minutes}m"),
-        (0, 0, minutes, seconds) => format!("{minutes}m {seconds}s"),
-        (0, hours, minutes, _) => format!("{hours}h {minutes}m"),
-        (days, hours, ..) => format!("{days}d {hours}h"),
-    }
 }
 
 #[cfg(test)]

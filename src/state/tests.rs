@@ -120,12 +120,3 @@ fn kinds_are_taken_once_and_have_the_age_of_the_state() {
     assert_eq!(kinds(fallback.take(later, |_, _| true)), [Kind::Node, Kind::EndpointSlice]);
     assert_eq!(kinds(fallback.take(later, |_, _| true)), []);
 }
-
-#[test]
-fn durations_as_people_say_them() {
-    let milliseconds = |number| human(Duration::from_millis(number));
-    let seconds = |number| human(Duration::from_secs(number));
-    assert_eq!([milliseconds(0), milliseconds(200), milliseconds(5200)], ["0s", "200ms", "5s"]);
-    assert_eq!([seconds(60), seconds(61), seconds(3600), seconds(7384)], ["1m", "1m 1s", "1h 0m", "2h 3m"]);
-    assert_eq!([seconds(86_400), seconds(200_000)], ["1d 0h", "2d 7h"]);
-}
