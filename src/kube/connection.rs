@@ -43,7 +43,7 @@ struct State {
     reached: bool,
     since: Option<Instant>,
     /// The causes that were told, by [`cause`]; none while nothing was.
-    announced: BTreeSet<u8>,
+    announced: BTreeSet<(u8, String)>,
     /// When which reason was told last, also of outages that are over.
     told: Vec<(String, Instant)>,
     outage: Outage,
@@ -141,17 +141,18 @@ impl Connection {
         if state.announced.is_empty() && state.reached && failures < 2 {
             return Some((Level::Debug, format!("{}: the API at {server}: {reason}", kind.resource())));
         }
-        if state.announced.contains(&cause(failure)) {
+        let reason = reason.to_string();
+        let cause = cause(failure, &reason);
+        if state.announced.contains(&cause) || state.announced.len() >= REASONS {
             return None;
         }
-        let reason = reason.to_string();
         state.told.retain(|(_, told)| now.saturating_duration_since(*told) < HUSH);
         let flaps = state.told.len() >= REASONS || state.told.iter().any(|(told, _)| *told == reason);
         if flaps && state.reached {
             return Some((Level::Debug, format!("the API at {server}: {reason}")));
         }
         let is_first = state.announced.is_empty();
-        state.announced.insert(cause(failure));
+        state.announced.insert(cause);
         let line = match (is_first, state.reached) {
             (true, true) => {
                 format!("connection to the API at {server} lost: {reason}; what was known last is served on")
@@ -205,14 +206,17 @@ impl Connection {
     }
 }
 
-/// What makes failures the same for the log.
-fn cause(failure: Failure) -> u8 {
-    match failure {
+/// What makes failures the same for the log. Those of which no more is known, as certificates that are not believed, by
+/// their words: who has renewed an expired one wants to know that its CA is the wrong one now.
+fn cause(failure: Failure, reason: &str) -> (u8, String) {
+    let kind = match failure {
         Failure::Connection => 0,
         Failure::Unauthorized => 1,
         Failure::Forbidden | Failure::Unproven | Failure::Gone => 2,
-        Failure::Unavailable(_) | Failure::Other => 3,
-    }
+        Failure::Unavailable(_) => 3,
+        Failure::Other => return (4, reason.to_owned()),
+    };
+    (kind, String::new())
 }
 
 #[cfg(test)]
@@ -341,6 +345,28 @@ mod tests {
         let lines = failed(&connection, Kind::Node, 2, start + Duration::from_secs(400));
         assert_eq!(lines.len(), 2, "lost, and for 6 minutes: {lines:?}");
         assert_eq!(failed(&connection, Kind::Node, 3, start + Duration::from_secs(401)), [""; 0]);
+    }
+
+    #[test]
+    fn a_certificate_that_is_wrong_in_another_way_is_told_and_an_endless_list_of_ways_is_not() {
+        let start = Instant::now();
+        let connection = connection(start);
+        current(&connection, Kind::Node, start);
+        let failed = |failure, reason: &str| {
+            let line = connection.note_failed(Kind::Node, 2, failure, &reason, start);
+            line.map(|(level, line)| (level, line.rsplit_once(": ").map_or(line.clone(), |(head, _)| head.to_owned())))
+        };
+        let (level, line) = failed(Failure::Other, "its certificate expired").unwrap();
+        assert!(level == Level::Warn && line.ends_with(" lost"), "{line}");
+        assert_eq!(failed(Failure::Other, "its certificate expired"), None);
+        let another = Some((Level::Warn, "the API at https://api now fails in another way".to_owned()));
+        assert_eq!(failed(Failure::Other, "not signed by the CA"), another);
+        assert_eq!(failed(Failure::Other, "its certificate expired"), None, "each way is told once");
+        assert_eq!(failed(Failure::Unavailable(None), "it answered 500"), another);
+        assert_eq!(failed(Failure::Unavailable(None), "it answered 503"), None);
+        let told = (0..1000)
+            .filter(|n| failed(Failure::Other, &format!("way {n}")).is_some_and(|it| it == another.clone().unwrap()));
+        assert_eq!(told.count(), REASONS - 3);
     }
 
     #[test]
