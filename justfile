@@ -62,6 +62,11 @@ fuzz SECONDS="60" *TARGETS="":
       cargo +nightly fuzz run "$target" "$found" "$seeds" -- -dict=fuzz/$target.dict -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=2048
     done
 
+# Take the README's picture of a terminal again: docs/terminal.png
+terminal:
+    cargo build
+    python3 -B docs/terminal.py
+
 # Build kube-apiserver and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)
 assets:
     @bash .ci/kube-assets.sh
