@@ -36,7 +36,7 @@ fn a_batch_grows_with_what_comes() {
     let mut batch = Batch::default();
     for count in [FIRST, 2 * FIRST, FIRST] {
         assert_eq!(batch.receive(server.as_fd(), Wait::No).unwrap(), count);
-        batch.answer(echo);
+        batch.answer(0..BATCH, echo);
         assert_eq!(batch.send(server.as_fd()).sent, count);
     }
     (0..FIRST * 4).for_each(|number| assert_eq!(next(&clients[0]), [number as u8]));
