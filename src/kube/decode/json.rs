@@ -113,7 +113,12 @@ impl<R: Read> Json<R> {
         if self.start == self.end {
             self.before += self.end as u64;
             (self.start, self.end) = (0, 0); // also when reading fails
-            self.end = self.body.read(&mut self.buffer)?;
+            self.end = loop {
+                match self.body.read(&mut self.buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    read => break read?,
+                }
+            };
         }
         Ok(self.buffer.get(self.start..self.end).unwrap_or_default())
     }
