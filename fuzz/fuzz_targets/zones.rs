@@ -12,7 +12,7 @@ pub fn complete() -> Zone {
     let mut cluster = nodes();
     let git = NamespacedName { namespace: "apps".to_owned(), name: "git".to_owned() };
     let service = Service { key: git.clone(), annotation: Some("true".to_owned()), ..Service::default() };
-    let endpoint = Endpoint { node: Some("home-1".to_owned()), ready: true, serving: true, terminating: false };
+    let endpoint = Endpoint { node: Some("home-1".into()), ready: true, serving: true, terminating: false };
     let slice = EndpointSlice { service: Some("git".to_owned()), key: git, endpoints: vec![endpoint] };
     cluster.apply(WatchEvent::Services(Change::Replaced(vec![service])));
     cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice])));
