@@ -11,7 +11,7 @@ use super::context::{Context, MAX_UDP, MIN_UDP, Transport};
 use super::counters::{Outcome, QueryType};
 use super::edns::plain_opt;
 use super::message::Header;
-use super::reply::copy;
+use super::reply::{copy, put_rotated};
 use crate::zone::names::Name;
 use crate::zone::wire::RRset;
 
@@ -62,14 +62,9 @@ pub fn answer(query: &[u8], name: &Name, context: &Context<'_>, reply: &mut [u8]
 /// Writes all records from the one on that `rotation` says, and returns their length. None if there are none, or not all
 /// of them fit.
 #[inline]
-fn put<const LEN: usize>(RRset(records): RRset<'_, LEN>, rotation: u32, room: &mut [u8]) -> Option<usize> {
-    let first = rotation.checked_rem(records.len() as u32)? as usize;
-    let octets = records.len() * LEN;
-    let (before, from) = records.split_at_checked(first)?;
-    let places = room.get_mut(..octets)?.as_chunks_mut().0;
-    for (place, record) in places.iter_mut().zip(from.iter().chain(before)) {
-        *place = *record;
-    }
+fn put<const LEN: usize>(rrset: RRset<'_, LEN>, rotation: u32, room: &mut [u8]) -> Option<usize> {
+    let octets = rrset.count() * LEN;
+    put_rotated(room.get_mut(..octets).filter(|places| !places.is_empty())?.as_chunks_mut().0, rrset, rotation);
     Some(octets)
 }
 

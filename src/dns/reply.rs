@@ -60,27 +60,12 @@ impl<'r> Reply<'r> {
     }
 
     /// Appends as many records of `rrset` as fit, starting where `rotation` says, and returns their number.
-    ///
-    /// A few are copied record by record: a record is a move or two, and a call of memcpy costs more than three of them.
     #[inline]
-    pub fn put_rrset<const LEN: usize>(&mut self, RRset(records): RRset<'_, LEN>, rotation: u32) -> usize {
+    pub fn put_rrset<const LEN: usize>(&mut self, rrset: RRset<'_, LEN>, rotation: u32) -> usize {
         let room = self.limit.saturating_sub(self.len) / LEN;
-        let count = room.min(records.len());
-        let first = rotation.checked_rem(records.len() as u32).unwrap_or(0) as usize;
-        if count > FEW {
-            let (before, from) = records.split_at_checked(first).unwrap_or_default();
-            let rest = count.saturating_sub(from.len());
-            self.put(from.get(..count - rest).unwrap_or_default().as_flattened());
-            self.put(before.get(..rest).unwrap_or_default().as_flattened());
-            return count;
-        }
+        let count = room.min(rrset.count());
         let target = self.buffer.get_mut(self.len..self.len + count * LEN).unwrap_or_default();
-        let mut next = first;
-        for place in target.as_chunks_mut().0 {
-            let Some(record) = records.get(next) else { break };
-            *place = *record;
-            next = if next + 1 == records.len() { 0 } else { next + 1 };
-        }
+        put_rotated(target.as_chunks_mut().0, rrset, rotation);
         self.len += target.len();
         count
     }
@@ -88,6 +73,27 @@ impl<'r> Reply<'r> {
     /// Whether records of that many octets fit.
     pub fn fits(&self, octets: usize) -> bool {
         self.len + octets <= self.limit
+    }
+}
+
+/// Fills `places`, of which there are no more than records, starting with the record that `rotation` says.
+///
+/// A few are copied record by record: a record is a move or two, and a call of memcpy costs more than three of them.
+#[inline]
+pub fn put_rotated<const LEN: usize>(places: &mut [[u8; LEN]], RRset(records): RRset<'_, LEN>, rotation: u32) {
+    let first = rotation.checked_rem(records.len() as u32).unwrap_or(0) as usize;
+    let (before, from) = records.split_at_checked(first).unwrap_or_default();
+    if places.len() > FEW {
+        let (start, rest) = places.split_at_mut(from.len().min(places.len()));
+        for (places, records) in [(start, from), (rest, before)] {
+            if let Some(records) = records.get(..places.len()) {
+                places.copy_from_slice(records);
+            }
+        }
+        return;
+    }
+    for (place, record) in places.iter_mut().zip(from.iter().chain(before)) {
+        *place = *record;
     }
 }
 
