@@ -21,8 +21,8 @@ pub struct Staleness {
 #[derive(Debug)]
 struct Kind {
     name: &'static str,
-    /// When it was last known to be current, in milliseconds after the start.
-    last: AtomicI64,
+    /// When it was last known to be current.
+    last: Latest,
     /// A [`Knowledge`], which only ever grows.
     knowledge: AtomicU8,
 }
@@ -42,7 +42,7 @@ pub enum Knowledge {
 impl Staleness {
     /// Nothing was current yet of these kinds.
     pub fn new(kinds: impl IntoIterator<Item = &'static str>, now: Instant) -> Self {
-        let kind = |name| Kind { name, last: AtomicI64::new(NEVER), knowledge: AtomicU8::new(Knowledge::None as u8) };
+        let kind = |name| Kind { name, last: Latest::default(), knowledge: AtomicU8::new(Knowledge::None as u8) };
         Self { since: now, kinds: kinds.into_iter().map(kind).collect() }
     }
 
@@ -57,10 +57,10 @@ impl Staleness {
     }
 
     fn note(&self, kind: &str, age: Option<Duration>, knowledge: Knowledge, now: Instant) {
-        let now = milliseconds(now.saturating_duration_since(self.since));
+        let now = now.saturating_duration_since(self.since);
         for known in self.kinds.iter().filter(|known| known.name == kind) {
             if let Some(age) = age {
-                known.last.fetch_max(now.saturating_sub(milliseconds(age)), Ordering::Relaxed);
+                known.last.reach(now, age);
             }
             known.knowledge.fetch_max(knowledge as u8, Ordering::Relaxed);
         }
@@ -81,16 +81,36 @@ impl Staleness {
 
     /// Likewise for every kind that is watched.
     pub fn ages(&self, now: Instant) -> impl Iterator<Item = (&'static str, Option<Duration>)> {
-        let now = milliseconds(now.saturating_duration_since(self.since));
-        self.kinds.iter().map(move |kind| {
-            let last = Some(kind.last.load(Ordering::Relaxed)).filter(|last| *last != NEVER);
-            (kind.name, last.map(|last| Duration::from_millis(now.saturating_sub(last).max(0) as u64)))
-        })
+        let now = now.saturating_duration_since(self.since);
+        self.kinds.iter().map(move |kind| (kind.name, kind.last.age(now)))
     }
 }
 
-/// The moment of a kind that never was current.
+/// The latest of some moments, which are counted from a start; none at first.
+#[derive(Debug)]
+pub struct Latest(AtomicI64);
+
+/// In place of a moment when there was none.
 const NEVER: i64 = i64::MIN;
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self(AtomicI64::new(NEVER))
+    }
+}
+
+impl Latest {
+    /// There was one `age` before `now`.
+    pub fn reach(&self, now: Duration, age: Duration) {
+        self.0.fetch_max(milliseconds(now).saturating_sub(milliseconds(age)), Ordering::Relaxed);
+    }
+
+    /// How long before `now` it was.
+    pub fn age(&self, now: Duration) -> Option<Duration> {
+        let latest = Some(self.0.load(Ordering::Relaxed)).filter(|latest| *latest != NEVER)?;
+        Some(Duration::from_millis(milliseconds(now).saturating_sub(latest).max(0).unsigned_abs()))
+    }
+}
 
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)

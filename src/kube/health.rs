@@ -6,11 +6,12 @@
 //!
 //! Time is monotonic and an argument.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Kind;
 use super::watch::Failure;
+use crate::staleness::Latest;
 
 /// Why a kind is listed or watched anew. A fixed list, since each is a series in Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,13 +89,10 @@ pub struct Health {
 #[derive(Debug)]
 struct State {
     open: AtomicBool,
-    /// When the server last said something, in milliseconds after the start.
-    heard: AtomicI64,
+    /// When the server last said something.
+    heard: Latest,
     restarts: [AtomicU64; Restart::ALL.len()],
 }
-
-/// The moment of a kind of which nothing was heard.
-const NEVER: i64 = -1;
 
 /// How the watch of a kind is at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +112,7 @@ impl Health {
     pub fn new(kinds: &[Kind], now: Instant) -> Self {
         let state = || State {
             open: AtomicBool::new(false),
-            heard: AtomicI64::new(NEVER),
+            heard: Latest::default(),
             restarts: [const { AtomicU64::new(0) }; Restart::ALL.len()],
         };
         Self { since: now, kinds: kinds.iter().map(|kind| (*kind, state())).collect() }
@@ -130,7 +128,7 @@ impl Health {
     /// The server said something about the kind.
     pub fn heard(&self, kind: Kind, now: Instant) {
         if let Some(state) = self.state(kind) {
-            state.heard.fetch_max(self.milliseconds(now), Ordering::Relaxed);
+            state.heard.reach(now.saturating_duration_since(self.since), Duration::ZERO);
         }
     }
 
@@ -143,14 +141,13 @@ impl Health {
 
     /// How each kind is; nothing for a source that watches nothing.
     pub fn look(&self, now: Instant) -> impl Iterator<Item = Look> {
-        let now = self.milliseconds(now);
+        let now = now.saturating_duration_since(self.since);
         self.kinds.iter().map(move |(kind, state)| {
-            let heard = Some(state.heard.load(Ordering::Relaxed)).filter(|heard| *heard != NEVER);
             let count = |reason: Restart| state.restarts.get(reason as usize).map_or(0, |n| n.load(Ordering::Relaxed));
             Look {
                 kind: *kind,
                 open: state.open.load(Ordering::Relaxed),
-                silent: heard.map(|heard| Duration::from_millis(now.saturating_sub(heard).max(0).unsigned_abs())),
+                silent: state.heard.age(now),
                 restarts: Restart::ALL.map(|reason| (reason, count(reason))),
             }
         })
@@ -158,10 +155,6 @@ impl Health {
 
     fn state(&self, kind: Kind) -> Option<&State> {
         self.kinds.iter().find(|(known, _)| *known == kind).map(|(_, state)| state)
-    }
-
-    fn milliseconds(&self, now: Instant) -> i64 {
-        i64::try_from(now.saturating_duration_since(self.since).as_millis()).unwrap_or(i64::MAX)
     }
 }
 

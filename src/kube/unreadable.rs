@@ -80,7 +80,7 @@ impl Rejected {
 
     /// An object is a good one, or gone. Whether it was left out before.
     pub fn remove(&mut self, object: &str) -> bool {
-        !self.objects.is_empty() && self.objects.remove(&clipped(object)).is_some()
+        self.objects.remove(&clipped(object)).is_some()
     }
 
     /// A list begins.
