@@ -4,7 +4,7 @@ mod attend;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
@@ -19,7 +19,7 @@ use crate::dns::answer::answer;
 use crate::dns::context::AnswerConfig;
 use crate::dns::counters::{TcpCounters, UdpCounters};
 use crate::dns::limits::{RateLimitConfig, RateLimits};
-use crate::dns::listen::{BindError, Listeners};
+use crate::dns::listen::{BindError, Listeners, reachable};
 use crate::dns::{descriptors, tcp, udp};
 use crate::http::site::{Site, Unreadable};
 use crate::http::{self, Origin, Sources, WatchHealth};
@@ -247,8 +247,7 @@ fn unreadable(source: &kube::Handle) -> Box<dyn Fn() -> Vec<Unreadable> + Send +
 
 /// What to type to see it answer.
 fn dig(address: SocketAddr, zone: &str) -> String {
-    // A wildcard is no address to ask; `::` serves IPv4 too, or is beside `0.0.0.0`.
-    let ip = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+    let ip = reachable(address).ip();
     let port = if address.port() == 53 { String::new() } else { format!(" -p {}", address.port()) };
     format!("dig @{ip}{port} {zone} SOA")
 }

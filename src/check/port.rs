@@ -4,7 +4,7 @@
 //! be sent to look for a fault: whoever has it is asked for the zone. When it answers for it, that is a note.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::ask::ask;
 use super::{Config, Finding};
 use crate::dns::ListenConfig;
-use crate::dns::listen::{BindError, Listeners};
+use crate::dns::listen::{BindError, Listeners, reachable};
 use crate::http;
 use crate::zone::ZoneConfig;
 
@@ -73,14 +73,6 @@ fn dns(error: &BindError, zone: &ZoneConfig) -> Finding {
     }
 }
 
-/// How an address that is listened on is reached from here: a wildcard is none.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = address.ip();
-    // Whoever listens on `::` serves IPv4 too; or else is asked in vain, and called another program.
-    let ip = if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip };
-    SocketAddr::new(ip, address.port())
-}
-
 /// What of `/status.json` counts here.
 #[derive(Deserialize)]
 struct Status {
@@ -111,21 +103,4 @@ fn status(address: SocketAddr) -> io::Result<String> {
     let mut response = String::new();
     stream.take(MAX_STATUS).read_to_string(&mut response)?;
     Ok(response)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wildcard_is_asked_on_loopback() {
-        for (listened, asked) in [
-            ("0.0.0.0:53", "127.0.0.1:53"),
-            ("[::]:8053", "127.0.0.1:8053"),
-            ("[::1]:53", "[::1]:53"),
-            ("192.0.2.1:53", "192.0.2.1:53"),
-        ] {
-            assert_eq!(reachable(listened.parse().unwrap()), asked.parse().unwrap());
-        }
-    }
 }

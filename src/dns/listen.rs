@@ -255,5 +255,12 @@ impl fmt::Display for BindError {
     }
 }
 
+/// How an address that is listened on is reached from here: a wildcard is none. Who listens on `::` serves IPv4 too, or is
+/// beside `0.0.0.0`.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+    SocketAddr::new(ip, address.port())
+}
+
 #[cfg(test)]
 mod tests;

@@ -137,3 +137,15 @@ fn a_host_without_ipv6_is_recognised() {
     assert!(!error("[::]:53", libc::EADDRINUSE).no_ipv6());
     assert!(!error("0.0.0.0:53", libc::EADDRNOTAVAIL).no_ipv6());
 }
+
+#[test]
+fn a_wildcard_is_asked_on_loopback() {
+    for (listened, asked) in [
+        ("0.0.0.0:53", "127.0.0.1:53"),
+        ("[::]:8053", "127.0.0.1:8053"),
+        ("[::1]:53", "[::1]:53"),
+        ("192.0.2.1:53", "192.0.2.1:53"),
+    ] {
+        assert_eq!(reachable(listened.parse().unwrap()), asked.parse().unwrap());
+    }
+}
