@@ -9,8 +9,11 @@ use k8s_node_dns::cluster::Cluster;
 use k8s_node_dns::dns::answer::answer;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, MAX_UDP, Transport};
 use k8s_node_dns::dns::message::probable_name;
+use k8s_node_dns::dns::mmsg::MAX_QUERY;
+use k8s_node_dns::dns::plain;
 use k8s_node_dns::kube::objects::{Condition, Node};
 use k8s_node_dns::kube::{Change, WatchEvent};
+use k8s_node_dns::zone::names::AHEAD;
 use k8s_node_dns::zone::{NameServer, SoaConfig, Zone, ZoneConfig};
 
 /// Nodes in an area.
@@ -72,6 +75,7 @@ pub struct Responder {
     zone: Zone,
     config: AnswerConfig,
     rotation: u32,
+    message: [u8; MAX_QUERY],
     reply: [u8; MAX_UDP],
 }
 
@@ -79,23 +83,37 @@ impl Responder {
     /// One that answers from a zone of so many nodes.
     pub fn new(nodes: usize) -> Self {
         let config = AnswerConfig { cookie_secrets: vec![[7; 16]], ..AnswerConfig::default() };
-        Self { zone: Zone::build(&zone_config(), &cluster(nodes)), config, rotation: 0, reply: [0; MAX_UDP] }
+        Self {
+            zone: Zone::build(&zone_config(), &cluster(nodes)),
+            config,
+            rotation: 0,
+            message: [0; MAX_QUERY],
+            reply: [0; MAX_UDP],
+        }
     }
 
     /// The reply to `query`, in the way of a UDP worker.
     pub fn reply(&mut self, query: &[u8]) -> &[u8] {
+        let Self { zone, config, message, reply, .. } = self;
         self.rotation = self.rotation.wrapping_add(1);
-        let [hint, ..] = self.zone.look_ahead([probable_name(query)].into_iter());
+        let mut ahead = [None; AHEAD];
+        zone.look_ahead([probable_name(query)].into_iter(), &mut ahead);
+        let [hint, ..] = ahead;
+        let Some(place) = message.get_mut(..query.len()) else { return &[] };
+        place.copy_from_slice(query);
+        if let Some(answered) = plain::answer(message, query.len(), zone, hint, self.rotation) {
+            return message.get(..answered.len()).unwrap_or_default();
+        }
         let context = Context {
             transport: Transport::Udp,
             client: Ipv4Addr::LOCALHOST.to_ipv6_mapped(),
             now: 1_800_000_000,
             rotation: self.rotation,
-            config: &self.config,
+            config,
             hint,
         };
-        let length = answer(query, Some(&self.zone), &context, &mut self.reply).len();
-        self.reply.get(..length).unwrap_or_default()
+        let length = answer(query, Some(zone), &context, reply).len();
+        reply.get(..length).unwrap_or_default()
     }
 }
 

@@ -20,8 +20,10 @@ use domain::rdata::AllRecordData;
 use k8s_node_dns::dns::answer::answer;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, MAX_UDP, Transport};
 use k8s_node_dns::dns::message::probable_name;
+use k8s_node_dns::dns::mmsg::MAX_QUERY;
+use k8s_node_dns::dns::plain;
 use k8s_node_dns::zone::Zone;
-use k8s_node_dns::zone::names::Name;
+use k8s_node_dns::zone::names::{AHEAD, Name};
 use libfuzzer_sys::fuzz_target;
 
 const HEADER: usize = 12;
@@ -38,9 +40,13 @@ static CONFIG: LazyLock<AnswerConfig> = LazyLock::new(|| AnswerConfig {
 fuzz_target!(|query: &[u8]| {
     for (loaded, zone) in ZONES.iter().enumerate() {
         let udp = reply(query, zone.as_ref(), Transport::Udp, None);
-        for hint in zone.iter().flat_map(|zone| zone.look_ahead([probable_name(query), Some(zone.apex())].into_iter()))
-        {
-            assert_eq!(reply(query, zone.as_ref(), Transport::Udp, hint), udp, "a hint changes nothing");
+        for zone in zone {
+            let mut ahead = [None; AHEAD];
+            zone.look_ahead([probable_name(query), Some(zone.apex())].into_iter(), &mut ahead);
+            for hint in ahead.into_iter().take(3) {
+                assert_eq!(reply(query, Some(zone), Transport::Udp, hint), udp, "a hint changes nothing");
+                check_plain(query, zone, hint, &udp);
+            }
         }
         let tcp = reply(query, zone.as_ref(), Transport::Tcp { idle: Duration::from_secs(10) }, None);
         assert_eq!(udp.is_empty(), query.len() < HEADER || query[2] & 0x80 != 0, "who gets a reply");
@@ -59,6 +65,16 @@ fuzz_target!(|query: &[u8]| {
         }
     }
 });
+
+/// A plain question gets the same reply.
+fn check_plain(query: &[u8], zone: &Zone, hint: Option<&Name>, expect: &[u8]) {
+    let mut message = [0xFF; MAX_QUERY];
+    let Some(place) = message.get_mut(..query.len()) else { return };
+    place.copy_from_slice(query);
+    if let Some(answered) = plain::answer(&mut message, query.len(), zone, hint, query.len() as u32) {
+        assert_eq!(message[..answered.len()], *expect);
+    }
+}
 
 fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport, hint: Option<&Name>) -> Vec<u8> {
     let context = Context {

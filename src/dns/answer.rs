@@ -9,7 +9,6 @@ use super::context::{Context, MAX_UDP, MIN_UDP, Transport};
 use super::counters::{Outcome, QueryType};
 use super::edns::OptReply;
 use super::message::{Header, Question};
-use super::plain;
 use super::query::Query;
 use super::reply::Reply;
 use crate::zone::wire::{QUESTION, RRset};
@@ -48,15 +47,6 @@ impl Answered {
 /// Writes the reply to `query` into `reply`. `zone` is `None` while nothing is loaded. `reply` must have room for
 /// [`MAX_UDP`] bytes over UDP and for 65 535 over TCP.
 pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]) -> Answered {
-    if let Some(answered) = context.hint.and_then(|name| plain::answer(query, name, context, reply)) {
-        return answered;
-    }
-    answer_any(query, zone, context, reply)
-}
-
-/// The same for any query.
-#[inline(never)]
-fn answer_any(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]) -> Answered {
     let Some(query) = Query::parse(query, context.hint) else { return Answered::octets(0) };
     let opt = query.edns.as_ref().map(|edns| OptReply::new(edns, context));
     let limit = match (context.transport, &query.edns) {

@@ -11,7 +11,7 @@ use super::message::Record;
 use super::reply::Reply;
 
 /// The length of an OPT record without options: root, type, class, TTL and RDLENGTH.
-const OPT: usize = 11;
+pub const OPT: usize = 11;
 
 /// The length of a cookie option in a reply: code, length, client cookie, and a server cookie of RFC 9018.
 const COOKIE: usize = 4 + 8 + 16;

@@ -1,13 +1,19 @@
-//! Datagrams in batches: `recvmmsg` fills a [`Batch`], the caller writes replies into it, `sendmmsg` sends them.
+//! Datagrams in batches: `recvmmsg` fills a [`Batch`], the caller turns queries into replies, `sendmmsg` sends them.
 //!
 //! A file of its own because it is the only one with unsafe code. No crate offers these calls with buffers that are
 //! allocated once, and a server whose work on a query is about a hundred nanoseconds notices anything less: libraries
 //! build their headers anew for each call. Here headers, addresses, control messages and buffers are laid out once and
-//! point at each other; per datagram a few words are written.
+//! point at each other; per datagram a few words are written. A reply takes the place of its query, since most of it is
+//! the query.
 //!
 //! The system calls are made directly: musl's `sendmmsg` is a loop around `sendmsg`, because its `msghdr` differs from
 //! the kernel's. The structures here are the kernel's own.
 #![expect(unsafe_code, reason = "system calls whose buffers outlive the call")]
+
+mod address;
+mod options;
+
+pub use options::{ask_for_destination, ignore_path_mtu};
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
@@ -16,19 +22,22 @@ use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{NonNull, null_mut};
 
-use libc::{c_int, c_long, c_uint, iovec, sockaddr_in, sockaddr_in6};
+use libc::{c_int, c_long, c_uint, iovec};
 
+use self::address::Address;
 use super::context::MAX_UDP;
 
 /// Datagrams in a batch at most. More gains nothing: the calls themselves are then a hundredth of what a datagram costs.
 pub const BATCH: usize = 64;
 
 /// So many at first. A batch that is full makes the next ones twice as large, so that memory which no burst has needed
-/// is never touched: 5 KiB a datagram and worker.
+/// is never touched: 4 KiB a datagram and worker.
 const FIRST: usize = 8;
 
 /// The longest query that is read whole; of longer ones only the beginning is. No sensible query is as long.
 pub const MAX_QUERY: usize = 4096;
+
+const _: () = assert!(MAX_UDP <= MAX_QUERY);
 
 /// The kernel's `struct user_msghdr`.
 #[repr(C)]
@@ -51,14 +60,6 @@ struct Message {
 
 const _: () = assert!(size_of::<Message>() == size_of::<libc::mmsghdr>());
 
-/// The client's address. Both begin with family and port.
-#[repr(C)]
-#[derive(Clone, Copy)]
-union Address {
-    v4: sockaddr_in,
-    v6: sockaddr_in6,
-}
-
 /// A `cmsghdr` and the one control message that is ever asked for: `IP_PKTINFO` or `IPV6_PKTINFO`.
 #[repr(C)]
 struct Control {
@@ -80,12 +81,10 @@ union Destination {
 /// start of a cache line; and slots are no power of two apart, or all of them would compete for the same few lines.
 #[repr(C, align(64))]
 struct Slot {
-    query_part: iovec,
-    reply_part: iovec,
+    part: iovec,
     address: Address,
     control: Line<Control>,
-    query: Line<[u8; MAX_QUERY]>,
-    reply: Line<[u8; MAX_UDP]>,
+    octets: Line<[u8; MAX_QUERY]>,
 }
 
 /// Something at the start of a cache line.
@@ -115,13 +114,22 @@ pub struct Batch {
     replies: usize,
 }
 
-/// A received datagram.
-#[derive(Clone, Copy)]
+/// A received datagram, whose reply takes its place.
 pub struct Datagram<'a> {
-    /// Its content, or the first [`MAX_QUERY`] bytes of it.
-    pub query: &'a [u8],
-    /// Whether it was longer than [`MAX_QUERY`].
+    /// What holds the query and is to hold the reply.
+    pub octets: &'a mut [u8; MAX_QUERY],
+    /// The length of the query, or as much of it as fits.
+    pub len: usize,
+    /// Whether the query was longer than [`MAX_QUERY`].
     pub truncated: bool,
+    from: &'a Address,
+}
+
+/// A received datagram as it is.
+#[derive(Clone, Copy)]
+pub struct Received<'a> {
+    /// The query, or as much of it as fits.
+    pub query: &'a [u8],
     from: &'a Address,
 }
 
@@ -189,10 +197,10 @@ impl Batch {
             let (message, slot) = (self.message(index), self.slot(index));
             // SAFETY: all of them point to distinct fields of the allocation, which zeroes have initialised.
             unsafe {
-                (*slot).query_part = iovec { iov_base: (&raw mut (*slot).query).cast(), iov_len: MAX_QUERY };
-                (*slot).reply_part = iovec { iov_base: (&raw mut (*slot).reply).cast(), iov_len: 0 };
+                (*slot).part.iov_base = (&raw mut (*slot).octets).cast();
                 let header = &raw mut (*message).header;
                 (*header).name = &raw mut (*slot).address;
+                (*header).parts = &raw mut (*slot).part;
                 (*header).parts_len = 1;
                 (*header).control = &raw mut (*slot).control.0;
             }
@@ -202,13 +210,14 @@ impl Batch {
     }
 
     /// Makes a message ready to be received.
+    #[inline]
     fn prepare(&self, index: usize) {
         let (message, slot) = (self.message(index), self.slot(index));
-        // SAFETY: both are within the allocation, and so is what they are made to point to.
+        // SAFETY: both are within the allocation.
         unsafe {
+            (*slot).part.iov_len = MAX_QUERY;
             let header = &raw mut (*message).header;
             (*header).name_len = ADDRESS_LEN;
-            (*header).parts = &raw mut (*slot).query_part;
             (*header).control_len = size_of::<Control>();
         }
     }
@@ -217,10 +226,9 @@ impl Batch {
     ///
     /// # Errors
     /// Those of `recvmmsg`; `WouldBlock` when nothing came.
+    #[inline]
     pub fn receive(&mut self, socket: BorrowedFd<'_>, wait: Wait) -> io::Result<usize> {
-        for index in 0..self.received {
-            self.prepare(index);
-        }
+        (0..self.received).for_each(|index| self.prepare(index));
         if self.received == self.laid_out {
             self.lay_out(2 * self.laid_out);
         }
@@ -239,11 +247,16 @@ impl Batch {
         Ok(self.received)
     }
 
-    /// Those of the datagrams `range` that can be answered.
+    /// The datagrams `range` as they are, as far as they have been received.
     #[inline]
-    pub fn datagrams(&self, range: Range<usize>) -> impl Iterator<Item = Datagram<'_>> {
-        // SAFETY: nothing in `self` is written as long as it is borrowed.
-        self.limited(range).filter_map(|index| unsafe { self.datagram(index) })
+    pub fn peek(&self, range: Range<usize>) -> impl Iterator<Item = Received<'_>> {
+        // SAFETY: the slot is filled, and nothing in `self` is written as long as it is borrowed.
+        self.limited(range).map(|index| unsafe {
+            let (slot, message) = (self.slot(index), self.message(index));
+            let octets = &(*slot).octets.0;
+            let query = octets.get(..(*message).len as usize).unwrap_or(octets);
+            Received { query, from: &(*slot).address }
+        })
     }
 
     /// As much of `range` as has been received.
@@ -251,43 +264,29 @@ impl Batch {
         range.start..range.end.min(self.received)
     }
 
-    /// A received datagram, unless it came from port 0: a reply to there cannot be sent, and only somebody who forges
-    /// the sender asks from there.
+    /// Hands each of the datagrams `range` to `answer`, which makes a reply of it and returns its length, or 0 for none.
+    /// To be called once for each datagram.
     ///
-    /// # Safety
-    /// Query and address of the slot must not be written before the end of `'a`.
+    /// Those from port 0 are shown as empty: a reply to there cannot be sent, and only somebody who forges the sender asks
+    /// from there.
     #[inline]
-    unsafe fn datagram<'a>(&self, index: usize) -> Option<Datagram<'a>> {
-        let (slot, message) = (self.slot(index), self.message(index));
-        // SAFETY: the kernel has filled the slot up to the lengths in the header, and what it left alone is initialised.
-        let datagram = unsafe {
-            let query = (&raw const (*slot).query.0).cast();
-            let query = std::slice::from_raw_parts(query, ((*message).len as usize).min(MAX_QUERY));
-            let truncated = (*message).header.flags & libc::MSG_TRUNC as c_uint != 0;
-            Datagram { query, truncated, from: &(*slot).address }
-        };
-        (datagram.port() != 0).then_some(datagram)
-    }
-
-    /// Hands each of the datagrams `range` to `answer`, which writes the reply and returns its length, or 0 for none. To be
-    /// called once for each datagram.
-    #[inline]
-    pub fn answer(&mut self, range: Range<usize>, mut answer: impl FnMut(Datagram<'_>, &mut [u8; MAX_UDP]) -> usize) {
+    pub fn answer(&mut self, range: Range<usize>, mut answer: impl FnMut(Datagram<'_>) -> usize) {
         for index in self.limited(range) {
             let (slot, message) = (self.slot(index), self.message(index));
-            // SAFETY: `index` is below BATCH; the reply is initialised, no part of the datagram, and nobody else has it.
-            // Both references end with this round.
-            let len = unsafe { self.datagram(index).map_or(0, |datagram| answer(datagram, &mut (*slot).reply.0)) };
-            // SAFETY: as above; the header already points to address and control message of the same slot.
+            // SAFETY: `index` is below BATCH, the slot is filled, its parts are distinct, and nobody else has them. The
+            // references end with this round; the header already points to the parts of the same slot.
             unsafe {
-                (*slot).reply_part.iov_len = len.min(MAX_UDP);
                 let header = &raw mut (*message).header;
-                (*header).parts = &raw mut (*slot).reply_part;
+                let from = &(*slot).address;
+                let len = if from.port() == 0 { 0 } else { ((*message).len as usize).min(MAX_QUERY) };
+                let truncated = (*header).flags & libc::MSG_TRUNC as c_uint != 0;
+                let len = answer(Datagram { octets: &mut (*slot).octets.0, len, truncated, from }).min(MAX_UDP);
+                (*slot).part.iov_len = len;
                 if (*header).control_len > 0 {
                     (*header).control_len = turn_round(&mut (*slot).control.0, (*header).control_len);
                 }
+                self.replies += usize::from(len > 0);
             }
-            self.replies += usize::from(len > 0);
         }
     }
 
@@ -298,48 +297,74 @@ impl Batch {
 
     /// Sends the replies, each to where its query came from and from the address that it came to. Never waits: a
     /// destination whose queue is full would hold up all others.
+    #[inline]
     pub fn send(&mut self, socket: BorrowedFd<'_>) -> Sent {
+        if self.replies == 0 {
+            return Sent::default();
+        }
+        let run = if self.replies == self.received { 0..self.received } else { self.run(0) };
+        let next = run.start;
+        match self.send_run(socket, run) {
+            Ok(sent) if sent == self.replies => {
+                self.replies = 0;
+                Sent { sent, ..Sent::default() }
+            }
+            result => self.send_on(socket, next, result),
+        }
+    }
+
+    /// Sends what is left, when sending the replies from `next` on had this result.
+    #[cold]
+    #[inline(never)]
+    fn send_on(&mut self, socket: BorrowedFd<'_>, mut next: usize, mut result: io::Result<usize>) -> Sent {
         let mut outcome = Sent::default();
-        let mut next = 0;
-        while self.replies > 0 {
+        loop {
+            match result {
+                Ok(sent) => {
+                    outcome.sent += sent;
+                    self.replies = self.replies.saturating_sub(sent);
+                    next += sent;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Only the first of the remaining replies is to blame: had others been sent, the call had succeeded.
+                Err(error) => {
+                    match error.raw_os_error() {
+                        Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => {
+                            outcome.dropped = self.replies;
+                            self.replies = 0;
+                        }
+                        _ => {
+                            outcome.failed += 1;
+                            self.replies -= 1;
+                            next += 1;
+                        }
+                    }
+                    outcome.error = Some(error);
+                }
+            }
             let run = self.run(next);
-            if run.is_empty() {
-                break;
+            if self.replies == 0 || run.is_empty() {
+                return outcome;
             }
             next = run.start;
-            let (fd, flags) = (c_long::from(socket.as_raw_fd()), c_long::from(libc::MSG_DONTWAIT));
-            let count = run.len() as c_long;
-            // SAFETY: `count` headers from `next` on are set, and point to memory owned by `self`.
-            let result = unsafe { libc::syscall(libc::SYS_sendmmsg, fd, self.message(next), count, flags) };
-            if let Ok(sent) = usize::try_from(result) {
-                outcome.sent += sent;
-                self.replies = self.replies.saturating_sub(sent);
-                next += sent;
-                continue;
-            }
-            // Only the first of the remaining replies is to blame: had others been sent, the call had succeeded.
-            let error = io::Error::last_os_error();
-            match error.raw_os_error() {
-                Some(libc::EINTR) => continue,
-                Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => {
-                    outcome.dropped = self.replies;
-                    self.replies = 0;
-                }
-                _ => {
-                    outcome.failed += 1;
-                    self.replies -= 1;
-                    next += 1;
-                }
-            }
-            outcome.error = Some(error);
+            result = self.send_run(socket, run);
         }
-        outcome
+    }
+
+    /// Sends replies that follow each other, and returns how many.
+    #[inline]
+    fn send_run(&self, socket: BorrowedFd<'_>, run: Range<usize>) -> io::Result<usize> {
+        let (fd, flags) = (c_long::from(socket.as_raw_fd()), c_long::from(libc::MSG_DONTWAIT));
+        let count = run.len() as c_long;
+        // SAFETY: `count` headers from there on are set, and point to memory owned by `self`.
+        let result = unsafe { libc::syscall(libc::SYS_sendmmsg, fd, self.message(run.start), count, flags) };
+        usize::try_from(result).map_err(|_| io::Error::last_os_error())
     }
 
     /// The next replies, from `index` on, that have no datagram without a reply between them.
     fn run(&self, index: usize) -> Range<usize> {
         // SAFETY: within the allocation.
-        let replies = |index: &usize| unsafe { (*self.slot(*index)).reply_part.iov_len > 0 };
+        let replies = |index: &usize| unsafe { (*self.slot(*index)).part.iov_len > 0 };
         let start = (index..self.received).find(replies).unwrap_or(self.received);
         let end = (start..self.received).find(|index| !replies(index)).unwrap_or(self.received);
         start..end
@@ -359,23 +384,30 @@ impl Batch {
 }
 
 impl Datagram<'_> {
+    /// The query.
+    #[inline]
+    pub fn query(&self) -> &[u8] {
+        self.octets.get(..self.len).unwrap_or(self.octets)
+    }
+
     /// Who sent it; an IPv4 address as IPv4-mapped.
     #[inline]
     pub fn client(&self) -> Ipv6Addr {
-        // SAFETY: both begin with the family, which says which of them it is; all bytes are initialised.
-        unsafe {
-            match c_int::from(self.from.v4.sin_family) {
-                libc::AF_INET6 => Ipv6Addr::from_bits(u128::from_be_bytes(self.from.v6.sin6_addr.s6_addr)),
-                _ => Ipv6Addr::from_bits(0xFFFF << 32 | u128::from(u32::from_be(self.from.v4.sin_addr.s_addr))),
-            }
-        }
+        self.from.ip()
     }
 
-    /// The port that it came from; 0 if it came from nowhere.
+    /// Whether it came over IPv4.
     #[inline]
-    fn port(&self) -> u16 {
-        // SAFETY: the port is in the same place in both.
-        u16::from_be(unsafe { self.from.v4.sin_port })
+    pub fn is_ipv4(&self) -> bool {
+        self.from.is_ipv4()
+    }
+}
+
+impl Received<'_> {
+    /// Who sent it; an IPv4 address as IPv4-mapped.
+    #[inline]
+    pub fn client(&self) -> Ipv6Addr {
+        self.from.ip()
     }
 }
 
@@ -400,44 +432,6 @@ fn turn_round(control: &mut Control, len: usize) -> usize {
         }
         _ => 0,
     }
-}
-
-/// Lets datagrams say which of our addresses they came to. `ipv6` is the socket's own family: on a dual-stack socket
-/// `IPV6_PKTINFO` serves IPv4 as well, with mapped addresses.
-///
-/// # Errors
-/// Those of `setsockopt`.
-pub fn ask_for_destination(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<()> {
-    match ipv6 {
-        true => set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1),
-        false => set_option(socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1),
-    }
-}
-
-/// Ignores what ICMP claims about the path's MTU, since anybody can forge it to have replies cut into fragments that
-/// can be replaced on their way. 1232 bytes fit everywhere (see [`MAX_UDP`]).
-///
-/// # Errors
-/// Those of `setsockopt`.
-pub fn ignore_path_mtu(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<()> {
-    if ipv6 {
-        set_option(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)?;
-    }
-    set_option(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT)
-}
-
-fn set_option(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
-    // SAFETY: `value` lives during the call, and its length is the one given.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast(),
-            size_of::<c_int>() as libc::socklen_t,
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub mod limits;
 pub mod listen;
 pub mod message;
 pub mod mmsg;
-mod plain;
+pub mod plain;
 mod query;
 mod reply;
 pub mod rounds;

@@ -1,128 +1,193 @@
-//! The reply to a plain question: for the addresses of a name that has some, with an OPT record without options or none,
-//! over UDP.
+//! The reply to a plain question over UDP: for addresses, whether there are some or not, or for the SOA record; with an OPT
+//! record without options or none.
 //!
-//! In: a query and the name that it probably asks for. Out: the very reply that [`answer`](super::answer::answer) gives on
-//! its general way, or nothing, if there is anything else in the query. A file of its own for the speed alone. Nearly all
-//! queries are plain, and what costs time is code that has left the processor's cache while the kernel had the next
-//! packets: this is a fraction of the general way's.
+//! In: a query and the name that it probably asks for. Out, in the query's place: the very reply that
+//! [`answer`](super::answer::answer) gives; or nothing, if there is anything else in the query, which then stays as it
+//! is. A file of its own for the speed alone. Nearly all queries are plain, and what costs time is code that has left the
+//! processor's cache while the kernel had the next packets: this is a fraction of the general way's.
 
 use super::answer::Answered;
-use super::context::{Context, MAX_UDP, MIN_UDP, Transport};
+use super::context::{MAX_UDP, MIN_UDP};
 use super::counters::{Outcome, QueryType};
-use super::edns::plain_opt;
-use super::message::Header;
-use super::reply::{copy, put_rotated};
+use super::edns::{OPT, plain_opt};
+use super::message::{Header, MAX_NAME};
+use super::mmsg::MAX_QUERY;
+use super::reply::copy_ends;
 use crate::zone::names::Name;
-use crate::zone::wire::RRset;
+use crate::zone::wire::{self, QUESTION};
+use crate::zone::{Lookup, Zone};
 
-/// Type A, class IN, as they stand behind the name of a question.
-const A: [u8; 4] = [0, 1, 0, 1];
+/// The types of plain questions, and class IN, as they stand behind the name.
+const A: u32 = 1 << 16 | 1;
+const AAAA: u32 = 28 << 16 | 1;
+const SOA: u32 = 6 << 16 | 1;
+/// Browsers ask for it whenever they ask for addresses (RFC 9460).
+const HTTPS: u32 = 65 << 16 | 1;
 
-/// Type AAAA, class IN.
-const AAAA: [u8; 4] = [0, 28, 0, 1];
+/// Up to how many records are moved one by one: a record is a move or two, and a call of memcpy costs more than three of
+/// them.
+const FEW: u32 = 8;
 
-/// The reply to `query` if it is a plain question for the addresses of `name` and they all fit.
-#[inline]
-pub fn answer(query: &[u8], name: &Name, context: &Context<'_>, reply: &mut [u8]) -> Option<Answered> {
-    // One question, and at most one record behind it.
-    let [i0, i1, f0, f1, 0, 1, 0, 0, 0, 0, 0, additional] = *query.first_chunk()? else { return None };
-    let flags = u16::from_be_bytes([f0, f1]);
-    let end = Header::LEN + name.owner().len();
-    let (asked, rest) = query.get(end..)?.split_first_chunk()?;
-    let (limit, opt) = match (additional, rest) {
-        (0, []) => (MIN_UDP, None),
-        (1, rest) => {
-            let (size, opt) = plain_opt(rest)?;
-            (usize::from(size).clamp(MIN_UDP, MAX_UDP) - opt.len(), Some(opt))
+/// RCODE NXDOMAIN.
+const NXDOMAIN: u16 = 3;
+
+/// A message with one question, and behind that an OPT record without options or nothing.
+#[derive(Clone, Copy)]
+struct Asked {
+    flags: u16,
+    /// Where the question ends.
+    end: usize,
+    /// Type and class.
+    kind: u32,
+    /// How long a reply may be without its OPT record.
+    limit: usize,
+    /// The OPT record of the reply.
+    opt: Option<[u8; OPT]>,
+}
+
+impl Asked {
+    /// The question, if it ends where the message or its OPT record says. Whether its name does is for the caller to see:
+    /// a name that exists cannot end elsewhere.
+    #[inline(always)]
+    fn parse(message: &[u8; MAX_QUERY], len: usize) -> Option<Self> {
+        const QUERY: u64 = ((Header::QR | Header::OPCODE) as u64) << 48 | 0xFFFF_FFFF_FFFF;
+        let [_, _, head @ .., a0, a1] = *message.first_chunk::<{ Header::LEN }>()?;
+        let head = u64::from_be_bytes(head);
+        if head & QUERY != 1 << 32 {
+            return None;
+        }
+        let (end, limit, opt) = match u16::from_be_bytes([a0, a1]) {
+            0 => (len, MIN_UDP, None),
+            1 => {
+                let end = len.checked_sub(OPT)?;
+                let (size, opt) = plain_opt(message.get(end..len)?)?;
+                (end, usize::from(size).clamp(MIN_UDP, MAX_UDP) - OPT, Some(opt))
+            }
+            _ => return None,
+        };
+        let kind = u32::from_be_bytes(*message.get(end.checked_sub(4)?..)?.first_chunk()?);
+        Some(Self { flags: (head >> 48) as u16, end, kind, limit, opt })
+    }
+
+    /// The name that is asked for.
+    #[inline(always)]
+    fn name(self, message: &[u8; MAX_QUERY]) -> Option<&[u8]> {
+        message.get(Header::LEN..self.end - 4)
+    }
+
+    /// Writes the OPT record behind the first `len` octets, and the header's flags; returns the length of the reply.
+    #[inline(always)]
+    fn finish(self, message: &mut [u8; MAX_QUERY], rcode: u16, mut len: usize) -> u16 {
+        let flags = Header::QR | Header::AA | self.flags & (Header::RD | Header::CD) | rcode;
+        if let Some(place) = message.get_mut(2..).and_then(<[u8]>::first_chunk_mut) {
+            *place = flags.to_be_bytes();
+        }
+        if let Some(opt) = self.opt
+            && let Some(place) = message.get_mut(len..).and_then(<[u8]>::first_chunk_mut)
+        {
+            *place = opt;
+            len += opt.len();
+        }
+        len as u16
+    }
+}
+
+/// Turns the query that is the first `len` octets of `message` into its reply, if it is a plain question. `hint`: the name
+/// of the zone that it probably asks for. Addresses start with the one that `rotation` says.
+#[inline(never)]
+pub fn answer(
+    message: &mut [u8; MAX_QUERY],
+    len: usize,
+    zone: &Zone,
+    hint: Option<&Name>,
+    rotation: u32,
+) -> Option<Answered> {
+    let asked = Asked::parse(message, len)?;
+    let name = asked.name(message)?;
+    let Some(known) = hint.filter(|known| known.is(name)) else { return answer_soa(message, asked, zone, None) };
+    let (rtype, from, count, each) = match asked.kind {
+        A => (QueryType::A, 0, known.count_of_a(), wire::A),
+        AAAA => (QueryType::Aaaa, known.count_of_a() as usize * wire::A, known.count_of_aaaa(), wire::AAAA),
+        _ => return answer_soa(message, asked, zone, Some(known)),
+    };
+    let Some(first) = rotation.checked_rem(count) else { return answer_soa(message, asked, zone, Some(known)) };
+    let records = known.records().get(from..from + count as usize * each)?;
+    let len = asked.end + records.len();
+    if len > asked.limit {
+        return None;
+    }
+    put(message.get_mut(asked.end..len)?, records, each, first as usize * each);
+    message[7] = count as u8; // ANCOUNT, whose high octet is 0
+    let octets = asked.finish(message, 0, len);
+    Some(Answered { octets, rtype, outcome: Outcome::NoError, truncated: false })
+}
+
+/// Fills `room` with `records` of `each` octets, starting `first` octets behind their start.
+#[inline(always)]
+fn put(room: &mut [u8], records: &[u8], each: usize, first: usize) {
+    if records.len() > FEW as usize * each {
+        return put_many(room, records, first);
+    }
+    let (mut at, mut from) = (0, first);
+    while let (Some(place), Some(record)) = (room.get_mut(at..at + each), records.get(from..from + each)) {
+        copy_ends::<16>(place, record);
+        at += each;
+        from += each;
+        if from == records.len() {
+            from = 0;
+        }
+    }
+}
+
+/// The same in two pieces.
+#[cold]
+#[inline(never)]
+fn put_many(room: &mut [u8], records: &[u8], first: usize) {
+    let (before, from) = records.split_at_checked(first).unwrap_or_default();
+    if let Some((start, rest)) = room.split_at_mut_checked(from.len()) {
+        start.copy_from_slice(from);
+        rest.copy_from_slice(before);
+    }
+}
+
+/// The reply that has the SOA record alone, as the answer or because there is none.
+#[inline(never)]
+fn answer_soa(message: &mut [u8; MAX_QUERY], asked: Asked, zone: &Zone, known: Option<&Name>) -> Option<Answered> {
+    let name = asked.name(message).filter(|name| name.len() <= MAX_NAME)?;
+    let rtype = match asked.kind {
+        A => QueryType::A,
+        AAAA => QueryType::Aaaa,
+        SOA => QueryType::Soa,
+        HTTPS => QueryType::Other,
+        _ => return None,
+    };
+    let (record, outcome, rcode, count_at) = match zone.lookup(name, known) {
+        Lookup::Apex(_) if rtype == QueryType::Soa => (zone.soa(), Outcome::NoError, 0, 7),
+        Lookup::Missing => (zone.negative_soa(), Outcome::NxDomain, NXDOMAIN, 9),
+        Lookup::Apex(found) | Lookup::Found(found) if has_none(found, rtype) => {
+            (zone.negative_soa(), Outcome::NoData, 0, 9)
         }
         _ => return None,
     };
-    let is_query = flags & (Header::QR | Header::OPCODE) == 0;
-    if !is_query || context.transport != Transport::Udp || !name.is(query.get(Header::LEN..end)?) {
+    let apex_at = QUESTION + name.len().checked_sub(zone.apex().len())? as u16;
+    let len = asked.end + record.octets();
+    if len > asked.limit {
         return None;
     }
-    let start = end + asked.len();
-    let room = reply.get_mut(start..limit)?;
-    let (rtype, count, octets) = match *asked {
-        A => (QueryType::A, name.a().count(), put(name.a(), context.rotation, room)?),
-        AAAA => (QueryType::Aaaa, name.aaaa().count(), put(name.aaaa(), context.rotation, room)?),
-        _ => return None,
-    };
-    let [f0, f1] = (Header::QR | Header::AA | flags & (Header::RD | Header::CD)).to_be_bytes();
-    *reply.first_chunk_mut()? = [i0, i1, f0, f1, 0, 1, 0, count as u8, 0, 0, 0, additional];
-    copy(reply.get_mut(Header::LEN..start)?, query.get(Header::LEN..start)?);
-    let mut len = start + octets;
-    if let Some(opt) = opt {
-        *reply.get_mut(len..)?.first_chunk_mut()? = opt;
-        len += opt.len();
-    }
-    Some(Answered { octets: len as u16, rtype, outcome: Outcome::NoError, truncated: false })
+    record.write(message.get_mut(asked.end..len)?, apex_at);
+    *message.get_mut(count_at)? = 1; // ANCOUNT or NSCOUNT, whose high octet is 0
+    let octets = asked.finish(message, rcode, len);
+    Some(Answered { octets, rtype, outcome, truncated: false })
 }
 
-/// Writes all records from the one on that `rotation` says, and returns their length. None if there are none, or not all
-/// of them fit.
-#[inline]
-fn put<const LEN: usize>(rrset: RRset<'_, LEN>, rotation: u32, room: &mut [u8]) -> Option<usize> {
-    let octets = rrset.count() * LEN;
-    put_rotated(room.get_mut(..octets).filter(|places| !places.is_empty())?.as_chunks_mut().0, rrset, rotation);
-    Some(octets)
+/// Whether a name has no addresses of that type, or the type is none of addresses.
+fn has_none(name: &Name, rtype: QueryType) -> bool {
+    match rtype {
+        QueryType::A => name.count_of_a() == 0,
+        QueryType::Aaaa => name.count_of_aaaa() == 0,
+        _ => true,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use domain::base::Ttl;
-
-    use super::*;
-    use crate::cluster::Addresses;
-    use crate::dns::context::AnswerConfig;
-    use crate::zone::names::Names;
-
-    const OWNER: &[u8] = b"\x04home\x02lb\x04test\0";
-
-    /// The length of the reply to these parts of a query for a name with so many IPv4 addresses.
-    fn reply(parts: &[&[u8]], addresses: u8, transport: Transport) -> Option<u16> {
-        let v4 = (0..addresses).map(|last| Ipv4Addr::new(192, 0, 2, last)).collect();
-        let mut names = Names::new(b"\x02lb\x04test\0", Ttl::from_secs(30));
-        names.insert(OWNER, &Addresses { v4, v6: Vec::new() });
-        let (client, config) = (Ipv4Addr::LOCALHOST.to_ipv6_mapped(), &AnswerConfig::default());
-        let hint = names.get(OWNER);
-        let context = Context { transport, client, now: 0, rotation: 1, config, hint };
-        let mut buffer = [0; MAX_UDP];
-        answer(&parts.concat(), hint?, &context, &mut buffer).map(|answered| answered.octets)
-    }
-
-    #[test]
-    fn plain_questions_and_no_others_are_answered_here() {
-        const PLAIN: &[u8] = &[1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        const WITH_OPT: &[u8] = &[1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1];
-        const OPT: &[u8] = &[0, 0, 41, 2, 0, 0, 0, 0x80, 0, 0, 0];
-        let question = (Header::LEN + OWNER.len() + 4) as u16;
-        let upper = OWNER.to_ascii_uppercase();
-        for (parts, addresses, expect) in [
-            (&[PLAIN, OWNER, &A][..], 3, Some(question + 48)),
-            (&[PLAIN, &upper, &A], 3, Some(question + 48)),
-            (&[WITH_OPT, OWNER, &A, OPT], 29, Some(question + 29 * 16 + 11)),
-            (&[WITH_OPT, OWNER, &A, OPT], 30, None), // more than the 512 octets that the client takes
-            (&[PLAIN, OWNER, &A], 0, None),
-            (&[PLAIN, OWNER, &AAAA], 3, None),
-            (&[PLAIN, OWNER, &[0, 1, 0, 3]], 3, None),
-            (&[PLAIN, b"\x04home\x02lb\x04tess\0", &A], 3, None),
-            (&[PLAIN, OWNER, &A, &[0]], 3, None),
-            (&[PLAIN, OWNER, &A, OPT], 3, None),
-            (&[WITH_OPT, OWNER, &A], 3, None),
-            (&[WITH_OPT, OWNER, &A, &[0, 0, 41, 2, 0, 0, 1, 0, 0, 0, 0]], 3, None), // EDNS 1
-            (&[WITH_OPT, OWNER, &A, &[0, 0, 41, 2, 0, 0, 0, 0, 0, 0, 4, 0, 3, 0, 0]], 3, None), // NSID
-            (&[&[1, 2, 0x81, 0, 0, 1, 0, 0, 0, 0, 0, 0], OWNER, &A], 3, None),      // a response
-            (&[&[1, 2, 0x28, 0, 0, 1, 0, 0, 0, 0, 0, 0], OWNER, &A], 3, None),      // UPDATE
-            (&[&[1, 2, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0], OWNER, &A], 3, None),
-            (&[PLAIN], 3, None),
-            (&[&[]], 3, None),
-        ] {
-            assert_eq!(reply(parts, addresses, Transport::Udp), expect, "{parts:?}");
-        }
-        let tcp = Transport::Tcp { idle: std::time::Duration::from_secs(1) };
-        assert_eq!(reply(&[PLAIN, OWNER, &A], 3, tcp), None);
-    }
-}
+mod tests;

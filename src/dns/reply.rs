@@ -108,7 +108,7 @@ pub fn copy(target: &mut [u8], source: &[u8]) {
 
 /// Copies what is between `LEN` and twice `LEN` octets long; else returns false.
 #[inline]
-fn copy_ends<const LEN: usize>(target: &mut [u8], source: &[u8]) -> bool {
+pub fn copy_ends<const LEN: usize>(target: &mut [u8], source: &[u8]) -> bool {
     let (Some(first), Some(last)) = (source.first_chunk::<LEN>(), source.last_chunk::<LEN>()) else { return false };
     if source.len() > 2 * LEN || source.len() != target.len() {
         return false;

@@ -16,7 +16,7 @@ use self::connection::{Connection, Next, Scratch};
 use super::answer::Answered;
 use super::clock;
 use super::context::{AnswerConfig, Context, Transport, mapped};
-use super::counters::TcpCounters;
+use super::counters::{Family, TcpCounters};
 use super::listen::TCP_KERNEL_MEMORY;
 use super::rounds::{self, Rounds};
 use super::trouble::{PAUSE, Trouble};
@@ -142,7 +142,7 @@ where
             let (client, rotation) = (mapped(address), self.rotation);
             let context = Context { transport, client, now: seconds, rotation, config: &self.config, hint: None };
             let answered = (self.answer)(query, zone, &context, reply);
-            self.counters.queries.answered(&context, answered);
+            self.counters.queries.answered(Family::of(client), answered);
             received += 1;
             replied += usize::from(!answered.is_empty());
             octets += answered.len();

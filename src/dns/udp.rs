@@ -1,10 +1,11 @@
 //! Queries in datagrams: sockets in, replies out, on one thread a worker.
 //!
 //! Each worker has sockets of its own (`SO_REUSEPORT`), so workers share nothing but the zone. What is needed for a
-//! query is allocated when the worker starts; the zone and the clock are read once a batch.
+//! query is allocated when the worker starts; the zone is read once a batch, the clock every few.
 
 use std::io;
 use std::net::UdpSocket;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +15,22 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::answer::Answered;
 use super::clock;
-use super::context::{AnswerConfig, Context, Transport};
-use super::counters::UdpCounters;
+use super::context::{AnswerConfig, Context, MAX_UDP, Transport};
+use super::counters::{Family, UdpCounters};
 use super::limits::{BatchLimits, RateLimits, Tally};
 use super::message::probable_name;
-use super::mmsg::{Batch, Wait};
+use super::mmsg::{Batch, Datagram, Wait};
+use super::plain;
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
-use crate::zone::names::AHEAD;
+use crate::zone::names::{AHEAD, Name};
 use crate::zone::{Published, Reader, Zone};
 
-/// How often a worker looks whether it should stop.
-const LOOK_UP: Duration = Duration::from_millis(250);
+/// How often a worker looks whether it should stop, if nothing comes.
+const LOOK_UP: Duration = Duration::from_millis(200);
+
+/// How many batches make it look up. If each comes just before it would have looked anyway, that is within a second.
+const TURNS: u32 = 4;
 
 /// A DNS header. Of a datagram that is too long to be a query nothing more is looked at: its counts announce a
 /// question that isn't there, which is a FORMERR.
@@ -44,7 +49,7 @@ pub struct Worker<F> {
     pub limits: Option<Arc<RateLimits>>,
     /// Its own counters.
     pub counters: Arc<UdpCounters>,
-    /// (query, zone, context, reply) to what there is to count of the reply.
+    /// What answers all but plain questions: (query, zone, context, reply) to what there is to count of the reply.
     pub answer: F,
 }
 
@@ -57,15 +62,19 @@ where
         let sockets = self.sockets;
         let mut exchange = Exchange {
             published: Reader::new(self.published),
-            config: self.config,
             limits: self.limits,
-            counters: self.counters,
-            answer: self.answer,
+            answering: Answering {
+                config: self.config,
+                counters: self.counters,
+                answer: self.answer,
+                reply: Box::new([0; MAX_UDP]),
+                rotation: 0,
+                now: 0,
+            },
             batch: Batch::default(),
-            rotation: 0,
-            now: 0,
+            turns: 0,
             looked: 0,
-            idle: false,
+            idle: true, // the clock has not been read yet
             receiving: Trouble::default(),
             sending: Trouble::default(),
         };
@@ -80,20 +89,29 @@ where
 /// A worker at work.
 struct Exchange<F> {
     published: Reader,
-    config: Arc<AnswerConfig>,
     limits: Option<Arc<RateLimits>>,
-    counters: Arc<UdpCounters>,
-    answer: F,
+    answering: Answering<F>,
     batch: Batch,
-    rotation: u32,
-    /// The time of the last batch, in seconds.
-    now: u32,
+    /// Batches since the clock was read.
+    turns: u32,
     /// The time when it was last looked whether to stop.
     looked: u32,
     /// Nothing came for as long as was waited.
     idle: bool,
     receiving: Trouble,
     sending: Trouble,
+}
+
+/// What it takes to answer.
+struct Answering<F> {
+    config: Arc<AnswerConfig>,
+    counters: Arc<UdpCounters>,
+    answer: F,
+    /// Where a reply is put together that is not made of its query in place.
+    reply: Box<[u8; MAX_UDP]>,
+    rotation: u32,
+    /// The time when the clock was last read, in seconds.
+    now: u32,
 }
 
 impl<F> Exchange<F>
@@ -120,7 +138,7 @@ where
                 Ok(_) => false,
                 Err(Errno::EINTR) => continue,
                 Err(error) => {
-                    self.counters.receive_errors.add(1);
+                    self.answering.counters.receive_errors.add(1);
                     self.receiving.failed("wait for queries over UDP", &error.into())
                 }
             };
@@ -135,12 +153,22 @@ where
         }
     }
 
-    /// Asks `stop` when nothing comes, and once a second: that takes a lock which all threads share.
+    /// Reads the clock when nothing comes and every few batches, and asks `stop` when a second has passed: that takes a
+    /// lock which all threads share.
+    #[inline]
     fn should_stop(&mut self, stop: &Stop) -> bool {
-        if !self.idle && self.looked == self.now {
+        self.turns += 1;
+        (self.idle || self.turns >= TURNS) && self.look_up(stop)
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, stop: &Stop) -> bool {
+        self.turns = 0;
+        self.answering.now = clock::seconds(clock::since_1970());
+        if !self.idle && self.looked == self.answering.now {
             return false;
         }
-        self.looked = self.now;
+        self.looked = self.answering.now;
         let _ = self.published.current(); // lets go of a zone that is served no more
         stop.requested()
     }
@@ -160,73 +188,123 @@ where
             }
             Err(error) => {
                 self.idle = true;
-                self.counters.receive_errors.add(1);
+                self.answering.counters.receive_errors.add(1);
                 self.receiving.failed("receive queries over UDP", &error)
             }
         }
     }
 
+    #[inline]
     fn reply(&mut self, socket: &UdpSocket, received: usize) {
-        let zone = self.published.current();
-        let now = clock::seconds(clock::since_1970());
-        self.now = now;
-        let mut limits = self.limits.as_deref().map(|limits| limits.batch(clock::monotonic()));
-        let (mut octets, mut oversized) = (0, 0);
-        for from in (0..received).step_by(AHEAD) {
-            let few = from..from + AHEAD;
-            let names = self.batch.datagrams(few.clone()).map(|datagram| probable_name(datagram.query));
-            let ahead = zone.map_or([None; AHEAD], |zone| zone.look_ahead(names));
-            if let (Some(limits), 2..) = (&mut limits, received) {
-                limits.fetch(self.batch.datagrams(few.clone()).map(|datagram| datagram.client()));
-            }
-            let mut hints = ahead.iter();
-            self.batch.answer(few, |datagram, reply| {
-                let query = match datagram.truncated {
-                    false => datagram.query,
-                    true => {
-                        oversized += 1;
-                        datagram.query.get(..HEADER).unwrap_or_default()
-                    }
-                };
-                self.rotation = self.rotation.wrapping_add(1);
-                let context = Context {
-                    transport: Transport::Udp,
-                    client: datagram.client(),
-                    now,
-                    rotation: self.rotation,
-                    config: &self.config,
-                    hint: hints.next().copied().flatten(),
-                };
-                let answered = (self.answer)(query, zone, &context, reply);
-                self.counters.queries.answered(&context, answered);
-                octets += answered.len();
-                match &mut limits {
-                    None => answered.len(),
-                    Some(limits) => limits.pass(query, &context, reply, answered.len()),
-                }
-            });
+        let Self { published, limits, answering, batch, .. } = self;
+        let zone = published.current();
+        let mut limits = limits.as_deref().map(|limits| limits.batch(clock::monotonic()));
+        let mut from = 0;
+        while from < received {
+            answering.few(batch, from..from + AHEAD, zone, limits.as_mut());
+            from += AHEAD;
         }
-        let held_back = limits.map(BatchLimits::end).unwrap_or_default();
-        let replies = self.batch.replies();
-        let outcome = self.batch.send(socket.as_fd());
-        self.counters.received.add(received);
+        let held_back = limits.map_or(0, |limits| answering.held_back(limits));
+        let counters = &answering.counters;
+        let unanswered = received - batch.replies() - held_back;
+        let outcome = batch.send(socket.as_fd());
+        counters.received.add(received);
+        counters.replied.add(outcome.sent);
+        if unanswered > 0 {
+            counters.unanswered.add(unanswered);
+        }
+        if let Some(error) = outcome.error {
+            counters.send_errors.add(outcome.failed + outcome.dropped);
+            // No pause: no more is sent than comes in.
+            self.sending.failed("send replies over UDP", &error);
+        }
+    }
+}
+
+impl<F> Answering<F>
+where
+    F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> Answered,
+{
+    /// Answers the datagrams `few`, at most [`AHEAD`] of them.
+    ///
+    /// Here and below, what is called instead of inlined keeps the code small that a batch runs through: between two
+    /// batches the kernel has taken the place of most of it in the processor's cache.
+    #[inline(never)]
+    fn few(
+        &mut self,
+        batch: &mut Batch,
+        few: Range<usize>,
+        zone: Option<&Zone>,
+        mut limits: Option<&mut BatchLimits<'_>>,
+    ) {
+        let mut ahead = [None; AHEAD];
+        if let Some(zone) = zone {
+            zone.look_ahead(batch.peek(few.clone()).map(|datagram| probable_name(datagram.query)), &mut ahead);
+        }
+        if let Some(limits) = &mut limits {
+            limits.fetch(batch.peek(few.clone()).map(|datagram| datagram.client()));
+        }
+        let (mut hints, mut octets) = (ahead.iter(), 0);
+        batch.answer(few, |datagram| {
+            self.rotation = self.rotation.wrapping_add(1);
+            let family = if datagram.is_ipv4() { Family::V4 } else { Family::V6 };
+            let hint = hints.next().copied().flatten();
+            let plain = zone.and_then(|zone| plain::answer(datagram.octets, datagram.len, zone, hint, self.rotation));
+            let (answered, len) = match (plain, &mut limits) {
+                (Some(answered), None) => (answered, answered.len()),
+                (plain, limits) => self.answer_any(datagram, plain, zone, hint, limits.as_deref_mut()),
+            };
+            octets += answered.len();
+            self.counters.queries.answered(family, answered);
+            len
+        });
         self.counters.queries.octets.add(octets);
-        self.counters.replied.add(outcome.sent);
-        if replies + held_back.dropped < received {
-            self.counters.unanswered.add(received - replies - held_back.dropped);
+    }
+
+    /// Answers what is not plain, and lets replies pass the limits. Returns what there is to count, and the length of what
+    /// is left of the reply.
+    #[inline(never)]
+    fn answer_any(
+        &mut self,
+        datagram: Datagram<'_>,
+        plain: Option<Answered>,
+        zone: Option<&Zone>,
+        hint: Option<&Name>,
+        mut limits: Option<&mut BatchLimits<'_>>,
+    ) -> (Answered, usize) {
+        let client = datagram.client();
+        if let (Some(answered), Some(limits)) = (plain, &mut limits) {
+            return (answered, limits.pass_plain(client, datagram.octets, answered.len()));
         }
+        let Self { config, reply, now, rotation, .. } = self;
+        let context = Context { transport: Transport::Udp, client, now: *now, rotation: *rotation, config, hint };
+        let query = match datagram.truncated {
+            false => datagram.query(),
+            true => {
+                self.counters.oversized.add(1);
+                datagram.query().get(..HEADER).unwrap_or_default()
+            }
+        };
+        let answered = (self.answer)(query, zone, &context, &mut **reply);
+        let len = match limits {
+            None => answered.len(),
+            Some(limits) => limits.pass(query, &context, &mut **reply, answered.len()),
+        };
+        if let (Some(place), Some(reply)) = (datagram.octets.get_mut(..len), reply.get(..len)) {
+            place.copy_from_slice(reply);
+        }
+        (answered, len)
+    }
+
+    /// Counts what was held back, and returns how many replies are not sent because of that.
+    #[inline(never)]
+    fn held_back(&self, limits: BatchLimits<'_>) -> usize {
+        let held_back = limits.end();
         if held_back != Tally::default() {
             self.counters.limited.add(held_back.dropped);
             self.counters.slipped.add(held_back.slipped);
         }
-        if oversized > 0 {
-            self.counters.oversized.add(oversized);
-        }
-        if let Some(error) = outcome.error {
-            self.counters.send_errors.add(outcome.failed + outcome.dropped);
-            // No pause: no more is sent than comes in.
-            self.sending.failed("send replies over UDP", &error);
-        }
+        held_back.dropped
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names in whatever case clients write them, hashed and compared as if in lower case (RFC 4343).
 //!
 //! A file of its own since every query passes here. Sixteen octets at a time, straight from the packet, without a copy:
-//! a name is two or three such blocks, the last of which overlaps the one before. What a libc function, a byte-wise
+//! a name is three such blocks, which overlap. What a libc function, a byte-wise
 //! loop or a buffer in lower case costs instead is a third of a query.
 
 use std::hash::{BuildHasher, Hasher};
@@ -17,36 +17,65 @@ const BLOCK: usize = 16;
 /// lookup takes the same way in every process, which lets its instructions be counted.
 #[inline]
 pub fn hash(name: &[u8]) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
+    match three_blocks(name) {
+        Some(blocks) => hash_blocks(blocks.into_iter()),
+        None => hash_any(name),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn hash_any(name: &[u8]) -> u64 {
+    let blocks = name.as_chunks::<BLOCK>().0.iter().map(|block| u128::from_le_bytes(*block));
+    hash_blocks(blocks.chain([last_block(name)]))
+}
+
+#[inline]
+fn hash_blocks(blocks: impl Iterator<Item = u128>) -> u64 {
     // One bit tells the cases of a letter apart. Without it other octets are taken for one another as well, which does a
     // hash no harm.
     const CASE: u128 = u128::MAX / 0xFF * 0x20;
-    for block in name.as_chunks::<BLOCK>().0 {
-        hasher.write_u128(u128::from_le_bytes(*block) | CASE);
-    }
-    hasher.write_u128(last_block(name) | CASE);
+    let mut hasher = FixedState::default().build_hasher();
+    blocks.for_each(|block| hasher.write_u128(block | CASE));
     hasher.finish()
 }
 
 /// Whether `name` is `owner`, both in wire format, the latter in lower case.
-#[inline]
+#[inline(always)]
 pub fn is(name: &[u8], owner: &[u8]) -> bool {
     // Most clients write lower case.
-    are(name, owner, |name, owner| name == owner) || is_in_other_case(name, owner)
+    name.len() == owner.len() && (is_in_same_case(name, owner) || is_in_other_case(name, owner))
 }
 
+#[inline(always)]
+fn is_in_same_case(name: &[u8], owner: &[u8]) -> bool {
+    match (three_blocks(name), three_blocks(owner)) {
+        (Some([a, b, c]), Some([x, y, z])) => (a ^ x) | (b ^ y) | (c ^ z) == 0,
+        _ => is_any(name, owner),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn is_any(name: &[u8], owner: &[u8]) -> bool {
+    name == owner
+}
+
+#[cold]
 #[inline(never)]
 fn is_in_other_case(name: &[u8], owner: &[u8]) -> bool {
-    are(name, owner, |name, owner| fold(name) == owner)
+    let mut blocks = name.as_chunks::<BLOCK>().0.iter().zip(owner.as_chunks::<BLOCK>().0);
+    blocks.all(|(name, owner)| fold(u128::from_le_bytes(*name)) == u128::from_le_bytes(*owner))
+        && fold(last_block(name)) == last_block(owner)
 }
 
-/// Whether `alike` says so of each pair of blocks.
+/// Three blocks, which may overlap, are all of a name that is neither short nor long; so nearly all are hashed and compared
+/// without a branch.
 #[inline(always)]
-fn are(name: &[u8], owner: &[u8], alike: impl Fn(u128, u128) -> bool) -> bool {
-    let mut blocks = name.as_chunks::<BLOCK>().0.iter().zip(owner.as_chunks::<BLOCK>().0);
-    name.len() == owner.len()
-        && blocks.all(|(name, owner)| alike(u128::from_le_bytes(*name), u128::from_le_bytes(*owner)))
-        && alike(last_block(name), last_block(owner))
+fn three_blocks(name: &[u8]) -> Option<[u128; 3]> {
+    let last = name.len().checked_sub(BLOCK).filter(|last| *last <= 2 * BLOCK)?;
+    let block = |at: usize| Some(u128::from_le_bytes(*name.get(at..)?.first_chunk()?));
+    Some([block(0)?, block(last.min(BLOCK))?, block(last)?])
 }
 
 /// The last octets of a name, or all of a short one.

@@ -33,8 +33,8 @@ impl Zone {
 
     /// Which names these probably are, for a few lookups, which then wait for memory as long as one.
     #[inline]
-    pub fn look_ahead<'n>(&self, names: impl Iterator<Item = Option<&'n [u8]>>) -> Ahead<'_> {
-        self.names.look_ahead(names)
+    pub fn look_ahead<'z, 'n>(&'z self, names: impl Iterator<Item = Option<&'n [u8]>>, ahead: &mut Ahead<'z>) {
+        self.names.look_ahead(names, ahead);
     }
 
     /// What a name is that isn't in the table.
@@ -44,12 +44,13 @@ impl Zone {
     }
 }
 
-/// The labels of `name` in front of `apex`, in wire format; `None` if it is not below it.
+/// The labels of `name` in front of `apex`, in wire format; `None` if it is not below it, or malformed in front of it.
 pub(super) fn labels_below<'n>(name: &'n [u8], apex: &[u8]) -> Option<&'n [u8]> {
     let labels = name.len().checked_sub(apex.len())?;
     let mut start = 0;
     while start < labels {
-        start += 1 + usize::from(*name.get(start)?);
+        let length @ 1..=63 = *name.get(start)? else { return None };
+        start += 1 + usize::from(length);
     }
     let (labels, end) = name.split_at_checked(labels)?;
     (start == labels.len() && fold::is(end, apex)).then_some(labels)
@@ -87,6 +88,10 @@ mod tests {
         assert_eq!(labels_below(b"\x04a\x02lb\x04test\0", apex), None, "the bytes of the apex within a label");
         assert_eq!(labels_below(b"\x04test\0", apex), None);
         assert_eq!(labels_below(b"\x03foo\0", apex), None);
+        assert_eq!(labels_below(b"\0\x02lb\x04test\0", apex), None, "an empty label");
+        let long = |length| [&[length], &vec![b'x'; usize::from(length)][..], apex].concat();
+        assert!(labels_below(&long(63), apex).is_some());
+        assert!(labels_below(&long(64), apex).is_none() && labels_below(&long(0xC0), apex).is_none());
     }
 
     #[test]

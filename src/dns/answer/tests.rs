@@ -19,6 +19,9 @@ use domain::rdata::AllRecordData;
 use super::answer;
 use crate::dns::context::{AnswerConfig, Context, Transport};
 use crate::dns::message::question;
+use crate::dns::mmsg::MAX_QUERY;
+use crate::dns::plain;
+use crate::zone::names::AHEAD;
 use crate::zone::{Zone, fixture};
 
 /// A query as a client would write it.
@@ -125,13 +128,21 @@ fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport, rotation: u32,
         buffer
     };
     let reply = reply_to(&context);
-    // Hints change nothing, right or wrong.
+    // Hints change nothing, right or wrong, and a plain question gets the same reply.
     if let Some(zone) = zone {
         let asked = question(query, 12).map(|question| question.name());
-        let ahead =
-            zone.look_ahead([asked, Some(b"\x04home\x02lb\x07example\x04test\0"), Some(zone.apex())].into_iter());
+        let mut ahead = [None; AHEAD];
+        let names = [asked, Some(&b"\x04home\x02lb\x07example\x04test\0"[..]), Some(zone.apex())];
+        zone.look_ahead(names.into_iter(), &mut ahead);
         for hint in ahead {
             assert_eq!(reply_to(&Context { hint, ..context }), reply, "{hint:?}");
+            let mut message = [0xAA; MAX_QUERY];
+            if let Some(place) = message.get_mut(..query.len()).filter(|_| transport == Transport::Udp) {
+                place.copy_from_slice(query);
+                if let Some(answered) = plain::answer(&mut message, query.len(), zone, hint, rotation) {
+                    assert_eq!(message[..answered.len()], reply, "{hint:?}");
+                }
+            }
         }
     }
     reply

@@ -9,7 +9,6 @@ use domain::base::iana::{OptRcode, Rtype};
 
 use super::Counter;
 use crate::dns::answer::Answered;
-use crate::dns::context::Context;
 
 /// A list of labels, each with its place.
 macro_rules! labels {
@@ -163,12 +162,12 @@ impl Outcome {
 impl QueryCounts {
     /// A query was answered so, or got no reply.
     #[inline]
-    pub fn answered(&self, context: &Context<'_>, answered: Answered) {
+    pub fn answered(&self, family: Family, answered: Answered) {
         if answered.is_empty() {
             return;
         }
         let Answered { octets, rtype, outcome, truncated } = answered;
-        self.count(Family::of(context.client), rtype, outcome, usize::from(octets));
+        self.count(family, rtype, outcome, usize::from(octets));
         if truncated {
             self.truncated.add(1);
         }

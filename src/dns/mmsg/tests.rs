@@ -2,6 +2,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 
 use super::super::fixture;
+use super::options::set_option;
 use super::*;
 
 /// A server socket on `address`, and clients that are connected to it.
@@ -17,10 +18,8 @@ fn sockets(address: &str, clients: usize) -> (UdpSocket, Vec<UdpSocket>) {
     (server, clients)
 }
 
-fn echo(datagram: Datagram<'_>, reply: &mut [u8; MAX_UDP]) -> usize {
-    let len = datagram.query.len().min(MAX_UDP);
-    reply[..len].copy_from_slice(&datagram.query[..len]);
-    len
+fn echo(datagram: Datagram<'_>) -> usize {
+    datagram.len
 }
 
 /// Receives until `count` datagrams are there; on loopback they are there when `send` returns.
@@ -73,8 +72,8 @@ fn clients_are_told_apart_by_address() {
     let mut batch = Batch::default();
     received(&mut batch, &server, 1);
     let mut seen = Vec::new();
-    batch.answer(0..BATCH, |datagram, _| {
-        seen.push((datagram.client().to_canonical(), datagram.query.to_vec(), datagram.truncated));
+    batch.answer(0..BATCH, |datagram| {
+        seen.push((datagram.client().to_canonical(), datagram.query().to_vec(), datagram.truncated));
         0
     });
     assert_eq!(seen, [(clients[0].local_addr().unwrap().ip(), b"x".to_vec(), false)]);
@@ -88,10 +87,7 @@ fn datagrams_without_reply_leave_no_gap() {
         client.send(&[number as u8]).unwrap();
     }
     received(&mut batch, &server, 9);
-    batch.answer(
-        0..BATCH,
-        |datagram, reply| if datagram.query[0].is_multiple_of(3) { 0 } else { echo(datagram, reply) },
-    );
+    batch.answer(0..BATCH, |datagram| if datagram.query()[0].is_multiple_of(3) { 0 } else { echo(datagram) });
     assert_eq!(batch.replies(), 6);
     let outcome = batch.send(server.as_fd());
     assert_eq!((outcome.sent, outcome.failed, outcome.dropped), (6, 0, 0));
@@ -115,9 +111,9 @@ fn datagrams_from_nothing_to_the_largest() {
     }
     received(&mut batch, &server, cases.len());
     let mut seen = Vec::new();
-    batch.answer(0..BATCH, |datagram, _| {
-        assert!(datagram.query.iter().all(|byte| *byte == 7));
-        seen.push((datagram.query.len(), datagram.truncated));
+    batch.answer(0..BATCH, |datagram| {
+        assert!(datagram.query().iter().all(|byte| *byte == 7));
+        seen.push((datagram.len, datagram.truncated));
         0
     });
     assert_eq!(seen, cases.map(|(_, len, truncated)| (len, truncated)));
@@ -210,23 +206,35 @@ fn nothing_there_is_no_wait() {
 
 #[test]
 fn a_sender_from_port_0_gets_no_reply() {
+    let (server, clients) = sockets("127.0.0.1", 2);
+    clients.iter().for_each(|client| assert_eq!(client.send(b"x").unwrap(), 1));
+    let mut batch = Batch::default();
+    received(&mut batch, &server, 2);
+    // SAFETY: the slot exists.
+    unsafe { (*batch.slot(0)).address.v4.sin_port = 0 };
+    let mut asked = Vec::new();
+    batch.answer(0..BATCH, |datagram| {
+        asked.push(datagram.query().to_vec());
+        echo(datagram)
+    });
+    assert_eq!(asked, [&b""[..], b"x"]);
+    assert_eq!((batch.replies(), batch.send(server.as_fd()).sent), (1, 1));
+    assert_eq!(next(&clients[1]), b"x");
+}
+
+#[test]
+fn an_address_of_either_family_has_an_ip_and_a_port() {
     // SAFETY: zeroes are a valid address.
     let mut address: Address = unsafe { std::mem::zeroed() };
-    let client = |address: &Address| {
-        let datagram = Datagram { query: &[], truncated: false, from: address };
-        (datagram.port() != 0).then(|| datagram.client().to_canonical())
-    };
-    assert_eq!(client(&address), None);
+    let parts = |address: &Address| (address.ip().to_canonical().to_string(), address.port());
+    assert_eq!(parts(&address).1, 0);
     address.v4.sin_family = libc::AF_INET as libc::sa_family_t;
-    assert_eq!(client(&address), None);
     address.v4.sin_port = 53_u16.to_be();
     address.v4.sin_addr.s_addr = u32::from_ne_bytes([192, 0, 2, 1]);
-    assert_eq!(client(&address), Some("192.0.2.1".parse().unwrap()));
+    assert_eq!(parts(&address), ("192.0.2.1".to_owned(), 53));
     address.v6.sin6_family = libc::AF_INET6 as libc::sa_family_t;
     address.v6.sin6_addr.s6_addr = "::ffff:192.0.2.1".parse::<Ipv6Addr>().unwrap().octets();
-    assert_eq!(client(&address), Some("192.0.2.1".parse().unwrap()));
-    address.v6.sin6_port = 0;
-    assert_eq!(client(&address), None);
+    assert_eq!(parts(&address), ("192.0.2.1".to_owned(), 53));
 }
 
 #[test]

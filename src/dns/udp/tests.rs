@@ -159,7 +159,7 @@ fn of_an_oversized_datagram_only_the_header_is_answered() {
     let mut query = vec![b'q'; 65_507];
     assert_eq!(ask(&client, &query), b"qqqqqqqqqqqq");
     query.truncate(4096);
-    assert_eq!(ask(&client, &query).len(), super::super::context::MAX_UDP);
+    assert_eq!(ask(&client, &query).len(), MAX_UDP);
     let counters = Arc::clone(&server.counters[0]);
     drop(server);
     assert_eq!(counters.oversized.value(), 1);
