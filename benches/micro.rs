@@ -5,6 +5,7 @@ mod fixture;
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use divan::Bencher;
@@ -14,7 +15,7 @@ use domain::base::iana::Rtype;
 use k8s_node_dns::cluster::Cluster;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, Transport};
 use k8s_node_dns::dns::counters::{Family, Outcome, QueryCounts, QueryType};
-use k8s_node_dns::dns::limits::{RateLimitConfig, RateLimits};
+use k8s_node_dns::dns::limits::{Limiter, RateLimitConfig, RateLimits};
 use k8s_node_dns::kube::decode::json::Json;
 use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed};
 use k8s_node_dns::kube::objects::{AnnotationKeys, Node};
@@ -45,20 +46,20 @@ fn rate_limit(bencher: Bencher<'_, '_>, networks: u32) {
     let query = fixture::QUESTIONS.first().map(fixture::Question::query).unwrap_or_default();
     let mut reply = fixture::Responder::new(3).reply(&query).to_vec();
     let (len, config) = (reply.len(), AnswerConfig::default());
-    let mut next = 0_u32;
+    let (mut limiter, mut next) = (Limiter::new(Arc::new(limits)), 0_u32);
     bencher.bench_local(|| {
-        let mut batch = limits.batch(Duration::from_secs(1));
+        limiter.set_time(Duration::from_secs(1));
         let clients: [_; 10] = std::array::from_fn(|_| {
             next = next.wrapping_add(0x9E37_7900) % (networks << 8);
             Ipv4Addr::from_bits(next).to_ipv6_mapped()
         });
-        batch.fetch(clients.into_iter());
+        limiter.fetch(clients.into_iter());
         for client in clients {
             let context =
                 Context { transport: Transport::Udp, client, now: 0, rotation: 0, config: &config, hint: None };
-            batch.pass(&query, &context, &mut reply, len);
+            limiter.pass(&query, &context, &mut reply, len);
         }
-        batch.end()
+        limiter.end()
     });
 }
 

@@ -89,7 +89,7 @@ def main():
     needed = ["dnsperf", "dig", *(PROGRAMS[name] for name in args.servers if name in PROGRAMS)]
     if missing := [PACKAGES[program] for program in needed if not shutil.which(program)]:
         sys.exit(f"not installed; on Debian: apt-get install {' '.join(missing)}")
-    build = ["cargo", "build", "--release", "--quiet", "--bin", "k8s-node-dns", "--example", "echo"]
+    build = ["cargo", "build", "--release", "--quiet", "--bin", "k8s-node-dns", "--example", "echo", "--example", "networks"]
     subprocess.run(build, cwd=ROOT, check=True)
     for number in ENDING:
         signal.signal(number, end)

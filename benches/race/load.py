@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers import pinned
+from servers import TARGET, pinned
 
 SAMPLE = 500_000  # ns of user CPU time between two samples of perf
 HERE = Path(__file__).resolve().parent
@@ -94,8 +94,8 @@ def asked_by_dnsperf(race, server, *options):
 
 
 def asked_from_many_networks(race, server):
-    """A round of `networks.py`."""
-    argv = [sys.executable, HERE / "networks.py", server.port, race.seconds, race.queries(server.records)]
+    """A round of `benches/networks.rs`."""
+    argv = [TARGET / "examples/networks", server.port, race.seconds, race.queries(server.records)]
     return measured(race, server, pinned([race.cores[1]], *argv), lambda out, err: tuple(map(int, out.split())))
 
 

@@ -15,8 +15,10 @@ mod table;
 
 pub use network::Network;
 
+use std::mem;
 use std::net::Ipv6Addr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -98,18 +100,12 @@ impl RateLimits {
         let exempt = Networks::new(&config.exempt);
         Some(Self { rate, exempt, table: Table::new(rate, key), unlogged: Unlogged::default() })
     }
-
-    /// Begins a batch of replies; `now` is of a clock that never goes back.
-    pub fn batch(&self, now: Duration) -> BatchLimits<'_> {
-        let (places, at) = ([Place::default(); AHEAD], self.table.at(now));
-        BatchLimits { limits: self, now, at, places, fetched: 0, next: 0, tally: Tally::default() }
-    }
 }
 
-/// The limits for the replies of one batch.
+/// A worker's hold on the limits.
 #[derive(Debug)]
-pub struct BatchLimits<'a> {
-    limits: &'a RateLimits,
+pub struct Limiter {
+    limits: Arc<RateLimits>,
     now: Duration,
     at: table::Moment,
     /// Where the accounts of the next clients are, as far as they are `fetched`.
@@ -119,7 +115,7 @@ pub struct BatchLimits<'a> {
     tally: Tally,
 }
 
-/// What was held back of a batch.
+/// What was held back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Replies not sent.
@@ -130,7 +126,20 @@ pub struct Tally {
     last: Option<(Network, Kind)>,
 }
 
-impl BatchLimits<'_> {
+impl Limiter {
+    /// A hold on `limits`.
+    pub fn new(limits: Arc<RateLimits>) -> Self {
+        let at = limits.table.at(Duration::ZERO);
+        let places = [Place::default(); AHEAD];
+        Self { limits, now: Duration::ZERO, at, places, fetched: 0, next: 0, tally: Tally::default() }
+    }
+
+    /// It is `now`, by a clock that never goes back. To be told several times a second, as long as replies pass.
+    pub fn set_time(&mut self, now: Duration) {
+        self.now = now;
+        self.at = self.limits.table.at(now);
+    }
+
     /// Looks up the accounts of the next clients, up to [`AHEAD`], whose replies are to pass, in the same order: all of them wait for memory as
     /// long as one. For the speed alone.
     #[inline(never)]
@@ -154,25 +163,20 @@ impl BatchLimits<'_> {
 
     /// What is left of the first `len` bytes of `reply`, the reply to `query`: its new length, 0 if it is not to be sent.
     pub fn pass(&mut self, query: &[u8], context: &Context<'_>, reply: &mut [u8], len: usize) -> usize {
-        match len == 0 || proves_its_address(query, context) {
-            true => self.skip(len),
-            false => self.pass_plain(context.client, reply, len),
+        if len == 0 || proves_its_address(query, context) {
+            self.next += 1; // on nobody's account
+            return len;
         }
+        self.pass_unproven(context.client, Kind::of(reply), reply, len)
     }
 
-    /// Lets a reply pass that is on nobody's account.
-    fn skip(&mut self, len: usize) -> usize {
-        self.next += 1;
-        len
-    }
-
-    /// What is left of the reply to a query without a cookie.
-    pub fn pass_plain(&mut self, client: Ipv6Addr, reply: &mut [u8], len: usize) -> usize {
+    /// The same for a reply whose kind is known, to a query without a cookie.
+    #[inline(never)]
+    pub fn pass_unproven(&mut self, client: Ipv6Addr, kind: Kind, reply: &mut [u8], len: usize) -> usize {
         let fetched = self.next_fetched();
         if self.limits.exempt.contain(client) {
             return len;
         }
-        let kind = Kind::of(reply);
         let place = fetched.unwrap_or_else(|| self.limits.table.place(client));
         match self.limits.table.charge(place, kind, self.at) {
             Charge::Paid => len,
@@ -189,11 +193,17 @@ impl BatchLimits<'_> {
         }
     }
 
-    /// Ends the batch: says now and then what is held back, and returns what was.
-    pub fn end(self) -> Tally {
-        if let Some((network, kind)) = self.tally.last
-            && let Some((dropped, slipped)) = self.limits.unlogged.due(self.now, &self.tally)
-        {
+    /// Ends a batch: says now and then what is held back, and returns what was, if anything was.
+    #[inline]
+    pub fn end(&mut self) -> Option<Tally> {
+        self.tally.last.map(|(network, kind)| self.tell(network, kind))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell(&mut self, network: Network, kind: Kind) -> Tally {
+        let tally = mem::take(&mut self.tally);
+        if let Some((dropped, slipped)) = self.limits.unlogged.due(self.now, &tally) {
             log::warn!(
                 "rate limit: {network} asks for more than {} {} replies a second. Held back since this was last said, \
                  from all networks: {dropped} dropped, {slipped} truncated. If these are clients of yours: \
@@ -202,7 +212,7 @@ impl BatchLimits<'_> {
                 kind.as_str()
             );
         }
-        self.tally
+        tally
     }
 }
 

@@ -16,8 +16,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::answer::Answered;
 use super::clock;
 use super::context::{AnswerConfig, Context, MAX_UDP, Transport};
-use super::counters::{Family, UdpCounters};
-use super::limits::{BatchLimits, RateLimits, Tally};
+use super::counters::{Family, Outcome, UdpCounters};
+use super::limits::{Kind, Limiter, RateLimits};
 use super::message::probable_name;
 use super::mmsg::{Batch, Datagram, Wait};
 use super::plain;
@@ -62,9 +62,9 @@ where
         let sockets = self.sockets;
         let mut exchange = Exchange {
             published: Reader::new(self.published),
-            limits: self.limits,
             answering: Answering {
                 config: self.config,
+                limiter: self.limits.map(Limiter::new),
                 counters: self.counters,
                 answer: self.answer,
                 reply: Box::new([0; MAX_UDP]),
@@ -89,7 +89,6 @@ where
 /// A worker at work.
 struct Exchange<F> {
     published: Reader,
-    limits: Option<Arc<RateLimits>>,
     answering: Answering<F>,
     batch: Batch,
     /// Batches since the clock was read.
@@ -105,6 +104,7 @@ struct Exchange<F> {
 /// What it takes to answer.
 struct Answering<F> {
     config: Arc<AnswerConfig>,
+    limiter: Option<Limiter>,
     counters: Arc<UdpCounters>,
     answer: F,
     /// Where a reply is put together that is not made of its query in place.
@@ -165,6 +165,9 @@ where
     fn look_up(&mut self, stop: &Stop) -> bool {
         self.turns = 0;
         self.answering.now = clock::seconds(clock::since_1970());
+        if let Some(limiter) = &mut self.answering.limiter {
+            limiter.set_time(clock::monotonic());
+        }
         if !self.idle && self.looked == self.answering.now {
             return false;
         }
@@ -196,15 +199,14 @@ where
 
     #[inline]
     fn reply(&mut self, socket: &UdpSocket, received: usize) {
-        let Self { published, limits, answering, batch, .. } = self;
+        let Self { published, answering, batch, .. } = self;
         let zone = published.current();
-        let mut limits = limits.as_deref().map(|limits| limits.batch(clock::monotonic()));
         let mut from = 0;
         while from < received {
-            answering.few(batch, from..from + AHEAD, zone, limits.as_mut());
+            answering.few(batch, from..from + AHEAD, zone);
             from += AHEAD;
         }
-        let held_back = limits.map_or(0, |limits| answering.held_back(limits));
+        let held_back = answering.held_back();
         let counters = &answering.counters;
         let unanswered = received - batch.replies() - held_back;
         let outcome = batch.send(socket.as_fd());
@@ -230,19 +232,13 @@ where
     /// Here and below, what is called instead of inlined keeps the code small that a batch runs through: between two
     /// batches the kernel has taken the place of most of it in the processor's cache.
     #[inline(never)]
-    fn few(
-        &mut self,
-        batch: &mut Batch,
-        few: Range<usize>,
-        zone: Option<&Zone>,
-        mut limits: Option<&mut BatchLimits<'_>>,
-    ) {
+    fn few(&mut self, batch: &mut Batch, few: Range<usize>, zone: Option<&Zone>) {
         let mut ahead = [None; AHEAD];
         if let Some(zone) = zone {
             zone.look_ahead(batch.peek(few.clone()).map(|datagram| probable_name(datagram.query)), &mut ahead);
         }
-        if let Some(limits) = &mut limits {
-            limits.fetch(batch.peek(few.clone()).map(|datagram| datagram.client()));
+        if let Some(limiter) = &mut self.limiter {
+            limiter.fetch(batch.peek(few.clone()).map(|datagram| datagram.client()));
         }
         let (mut hints, mut octets) = (ahead.iter(), 0);
         batch.answer(few, |datagram| {
@@ -250,9 +246,14 @@ where
             let family = if datagram.is_ipv4() { Family::V4 } else { Family::V6 };
             let hint = hints.next().copied().flatten();
             let plain = zone.and_then(|zone| plain::answer(datagram.octets, datagram.len, zone, hint, self.rotation));
-            let (answered, len) = match (plain, &mut limits) {
+            let (answered, len) = match (plain, &mut self.limiter) {
                 (Some(answered), None) => (answered, answered.len()),
-                (plain, limits) => self.answer_any(datagram, plain, zone, hint, limits.as_deref_mut()),
+                (Some(answered), Some(limiter)) => {
+                    let kind = if answered.outcome == Outcome::NoError { Kind::Positive } else { Kind::Negative };
+                    let (client, message) = (datagram.client(), &mut *datagram.octets);
+                    (answered, limiter.pass_unproven(client, kind, message, answered.len()))
+                }
+                (None, _) => self.answer_any(datagram, zone, hint),
             };
             octets += answered.len();
             self.counters.queries.answered(family, answered);
@@ -261,21 +262,10 @@ where
         self.counters.queries.octets.add(octets);
     }
 
-    /// Answers what is not plain, and lets replies pass the limits. Returns what there is to count, and the length of what
-    /// is left of the reply.
+    /// Answers what is not plain. Returns what there is to count, and the length of what the limits leave of the reply.
     #[inline(never)]
-    fn answer_any(
-        &mut self,
-        datagram: Datagram<'_>,
-        plain: Option<Answered>,
-        zone: Option<&Zone>,
-        hint: Option<&Name>,
-        mut limits: Option<&mut BatchLimits<'_>>,
-    ) -> (Answered, usize) {
+    fn answer_any(&mut self, datagram: Datagram<'_>, zone: Option<&Zone>, hint: Option<&Name>) -> (Answered, usize) {
         let client = datagram.client();
-        if let (Some(answered), Some(limits)) = (plain, &mut limits) {
-            return (answered, limits.pass_plain(client, datagram.octets, answered.len()));
-        }
         let Self { config, reply, now, rotation, .. } = self;
         let context = Context { transport: Transport::Udp, client, now: *now, rotation: *rotation, config, hint };
         let query = match datagram.truncated {
@@ -286,9 +276,9 @@ where
             }
         };
         let answered = (self.answer)(query, zone, &context, &mut **reply);
-        let len = match limits {
+        let len = match &mut self.limiter {
             None => answered.len(),
-            Some(limits) => limits.pass(query, &context, &mut **reply, answered.len()),
+            Some(limiter) => limiter.pass(query, &context, &mut **reply, answered.len()),
         };
         if let (Some(place), Some(reply)) = (datagram.octets.get_mut(..len), reply.get(..len)) {
             place.copy_from_slice(reply);
@@ -297,13 +287,11 @@ where
     }
 
     /// Counts what was held back, and returns how many replies are not sent because of that.
-    #[inline(never)]
-    fn held_back(&self, limits: BatchLimits<'_>) -> usize {
-        let held_back = limits.end();
-        if held_back != Tally::default() {
-            self.counters.limited.add(held_back.dropped);
-            self.counters.slipped.add(held_back.slipped);
-        }
+    #[inline]
+    fn held_back(&mut self) -> usize {
+        let Some(held_back) = self.limiter.as_mut().and_then(Limiter::end) else { return 0 };
+        self.counters.limited.add(held_back.dropped);
+        self.counters.slipped.add(held_back.slipped);
         held_back.dropped
     }
 }

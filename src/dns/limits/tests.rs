@@ -51,7 +51,7 @@ fn reply(query: &[u8], client: IpAddr, now: u32, config: &AnswerConfig) -> Vec<u
     reply
 }
 
-fn limits(rate: u32, exempt: &[&str]) -> RateLimits {
+fn limits(rate: u32, exempt: &[&str]) -> Arc<RateLimits> {
     let exempt = exempt
         .iter()
         .map(|text| match text.split_once('/') {
@@ -59,24 +59,25 @@ fn limits(rate: u32, exempt: &[&str]) -> RateLimits {
             None => Network::single(text.parse().unwrap()),
         })
         .collect();
-    RateLimits::new(&RateLimitConfig { rate: NonZeroU32::new(rate), exempt }, [3; 16]).unwrap()
+    Arc::new(RateLimits::new(&RateLimitConfig { rate: NonZeroU32::new(rate), exempt }, [3; 16]).unwrap())
 }
 
 /// How many of so many equal queries in one batch are answered in full, shortened and dropped.
-fn flood(limits: &RateLimits, query: &[u8], client: IpAddr, times: usize) -> (usize, usize, usize) {
+fn flood(limits: &Arc<RateLimits>, query: &[u8], client: IpAddr, times: usize) -> (usize, usize, usize) {
     let config = config();
     let whole = reply(query, client, NOW, &config);
-    let mut batch = limits.batch(TIME);
+    let mut limiter = Limiter::new(Arc::clone(limits));
+    limiter.set_time(TIME);
     let mut full = 0;
     for _ in 0..times {
         let mut buffer = whole.clone();
-        match batch.pass(query, &context(client, NOW, &config), &mut buffer, whole.len()) {
+        match limiter.pass(query, &context(client, NOW, &config), &mut buffer, whole.len()) {
             0 => {}
             len if buffer[..len] == whole => full += 1,
             len => assert_eq!(buffer[2] & 2, 2, "{:02x?}", &buffer[..len]),
         }
     }
-    let tally = batch.end();
+    let tally = limiter.end().unwrap_or_default();
     assert_eq!(full + tally.slipped + tally.dropped, times);
     (full, tally.slipped, tally.dropped)
 }
@@ -130,11 +131,12 @@ fn a_flood_gets_the_rate_and_every_second_of_the_rest_slips() {
 fn a_datagram_that_gets_no_reply_costs_nothing() {
     let limits = limits(1, &[]);
     let config = config();
-    let mut batch = limits.batch(TIME);
+    let mut limiter = Limiter::new(Arc::clone(&limits));
+    limiter.set_time(TIME);
     for _ in 0..10 {
-        assert_eq!(batch.pass(b"x", &context(CLIENT, NOW, &config), &mut [0; 100], 0), 0);
+        assert_eq!(limiter.pass(b"x", &context(CLIENT, NOW, &config), &mut [0; 100], 0), 0);
     }
-    assert_eq!(batch.end(), Tally::default());
+    assert_eq!(limiter.end(), None);
     assert_eq!(flood(&limits, &query("home", Rtype::A, None), CLIENT, 1), (1, 0, 0));
 }
 
