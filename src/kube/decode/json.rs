@@ -133,7 +133,7 @@ impl<R: Read> Json<R> {
         }
         loop {
             let rest = self.fill()?;
-            let (spaces, length) = (rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count(), rest.len());
+            let (spaces, length) = (rest.iter().take_while(|byte| is_space(**byte)).count(), rest.len());
             let next = rest.get(spaces).copied();
             self.start += spaces;
             if next.is_some() || length == 0 {
@@ -211,7 +211,7 @@ impl<R: Read> Json<R> {
         self.whole.clear();
         loop {
             let rest = self.fill()?;
-            let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b':' | b'}' | b']');
+            let ends = |byte: &u8| is_space(*byte) || b",:}]{[\"".contains(byte);
             let (length, end) = (rest.len(), rest.iter().position(ends));
             self.keep(end.unwrap_or(length));
             if end.is_some() || length == 0 {
@@ -264,6 +264,12 @@ impl<R: Read> Json<R> {
             }
         }
     }
+}
+
+/// What may stand between tokens (RFC 8259, section 2). A form feed may not.
+#[inline]
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 impl<'de, R: Read> Deserializer<'de> for &mut Json<R> {

@@ -121,6 +121,8 @@ fn a_document_that_is_cut_off_is_told_from_one_that_is_wrong() {
         (r#"{"a":,"b":1}"#, "expected value at byte 5"),
         (r#"{"a" 1}"#, "expected a colon at byte 5"),
         (r#"{"a":1 2}"#, "expected a comma or the end at byte 7"),
+        (r#"{"a":1{}}"#, "expected a comma or the end at byte 6"),
+        ("{\"a\"\x0c:1}", "expected a colon at byte 4"),
         (r#"{"a":1,}"#, "trailing comma at byte 7"),
         (r#"{,"a":1}"#, "expected a key at byte 1"),
         (r#"{1:1}"#, "expected a key at byte 1"),
