@@ -35,8 +35,8 @@
 //!
 //! - DNS threads never wait for Kubernetes, for a lock held during a build, for a line of the log or for another client.
 //!   They take the zone's lock when there is a new zone, for as long as it takes to copy a pointer.
-//! - A published zone is immutable. An update is a new `Arc<Zone>`, built off the lock, that shares every name that did
-//!   not change. The old one is freed by the publisher, not by a DNS thread.
+//! - A published zone is immutable. An update is a new `Arc<Zone>`, built off the lock, that shares with the old one all
+//!   names but those that changed and a few beside them. The old one is freed by the publisher, not by a DNS thread.
 //! - The daemon is ready exactly when a zone has been published; there is no second flag that could disagree. One is
 //!   published once nodes are listed, and Services and EndpointSlices are listed, refused, or have failed for 5 s; or
 //!   from the state directory.

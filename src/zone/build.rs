@@ -20,7 +20,7 @@ use crate::cluster::{Addresses, Area, Changes, Cluster, ServiceName};
 /// The longest name, in octets (RFC 1035, section 3.1).
 const MAX_NAME: usize = 255;
 
-/// A version of the zone, ready to be answered from. Immutable; a newer one shares every name that did not change.
+/// A version of the zone, ready to be answered from. Immutable; a newer one shares nearly all names that did not change.
 #[derive(Clone, Debug)]
 pub struct Zone {
     pub(super) names: Arc<Names>,

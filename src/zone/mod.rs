@@ -7,6 +7,7 @@ pub(crate) mod fixture;
 mod fold;
 mod lookup;
 pub mod names;
+mod pages;
 pub mod published;
 pub mod serial;
 pub mod text;

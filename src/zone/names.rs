@@ -1,17 +1,17 @@
 //! The names of the zone: a hash table from a name to its records.
 //!
 //! In: names with their addresses, one at a time. Out: [`Name`]s, found by the name of a query. A clone
-//! shares all names with its original, so that a new zone costs what changed, and a pointer for every other name.
+//! shares all names with its original ([`Pages`]), so that a new zone costs what changed, and little for every other name.
 
 use std::hash::Hasher;
 use std::hint::black_box;
-use std::sync::Arc;
 
 use domain::base::Ttl;
 use hashbrown::HashTable;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::fold;
+use super::pages::Pages;
 use super::serial::Digest;
 use super::wire::{self, RRset};
 use crate::cluster::Addresses;
@@ -48,6 +48,13 @@ pub struct Name {
 const RECORDS: usize = 3 * 64 - 64 - 40;
 
 const _: () = assert!(size_of::<Name>() == 3 * 64);
+
+impl Default for Name {
+    /// No name: what fills a page.
+    fn default() -> Self {
+        Self::empty_non_terminal(&[], 0)
+    }
+}
 
 impl Name {
     /// A name with these addresses.
@@ -154,7 +161,9 @@ pub type Ahead<'z> = [Option<&'z Name>; AHEAD];
 /// All names of a zone.
 #[derive(Clone, Debug)]
 pub struct Names {
-    table: HashTable<Arc<Name>>,
+    /// Where each name is.
+    table: HashTable<u32>,
+    names: Pages<Name>,
     /// The length of the apex: above it nothing is ours.
     apex_len: usize,
     ttl: Ttl,
@@ -164,8 +173,8 @@ pub struct Names {
 impl Names {
     /// The apex alone, which always exists.
     pub fn new(apex: &[u8], ttl: Ttl) -> Self {
-        let table = HashTable::new();
-        let mut names = Self { table, apex_len: apex.len(), ttl, digest: 0 };
+        let (table, names) = (HashTable::new(), Pages::default());
+        let mut names = Self { table, names, apex_len: apex.len(), ttl, digest: 0 };
         names.put(Name::new(apex, ttl, &Addresses::default(), 0));
         names
     }
@@ -183,13 +192,14 @@ impl Names {
     /// All names, in no order.
     #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Name)> {
-        self.table.iter().map(|name| (name.owner(), &**name))
+        self.table.iter().filter_map(|place| self.names.get(*place)).map(|name| (name.owner(), name))
     }
 
     /// Looks a name up, which is in wire format and any case.
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<&Name> {
-        self.table.find(fold::hash(name), |known| known.is(name)).map(|known| &**known)
+        let is = |place: &u32| self.names.get(*place).is_some_and(|known| known.is(name));
+        self.table.find(fold::hash(name), is).and_then(|place| self.names.get(*place))
     }
 
     /// Which names these probably are, up to [`AHEAD`] of them, with what answers need of them in the processor's cache.
@@ -201,7 +211,8 @@ impl Names {
         let mut count = 0;
         for (place, name) in ahead.iter_mut().zip(names) {
             // The first name of the same short tag: nearly always the one.
-            *place = name.and_then(|name| self.table.iter_hash(fold::hash(name)).next()).map(|name| &**name);
+            let tagged = name.and_then(|name| self.table.iter_hash(fold::hash(name)).next());
+            *place = tagged.and_then(|tagged| self.names.get(*tagged));
             count += 1;
         }
         for name in ahead.iter().take(count).flatten() {
@@ -235,11 +246,10 @@ impl Names {
     /// Counts a new name at its parent.
     fn child_came(&mut self, child: &[u8]) {
         let Some(parent) = self.parent(child) else { return };
-        let known = self.get(parent).cloned();
-        let is_new = known.is_none();
-        let known = known.unwrap_or_else(|| Name::empty_non_terminal(parent, 0));
-        self.put(Name { children: known.children + 1, ..known });
-        if is_new {
+        if let Some(known) = self.get_mut(parent) {
+            known.children += 1;
+        } else {
+            self.put(Name::empty_non_terminal(parent, 1));
             self.child_came(parent);
         }
     }
@@ -247,13 +257,20 @@ impl Names {
     /// Counts a name that is gone at its parent.
     fn child_went(&mut self, child: &[u8]) {
         let Some(parent) = self.parent(child) else { return };
-        let Some(known) = self.get(parent).cloned() else { return };
+        let Some(known) = self.get_mut(parent) else { return };
         if known.children > 1 || known.own {
-            self.put(Name { children: known.children.saturating_sub(1), ..known });
+            known.children = known.children.saturating_sub(1);
         } else {
             self.take(parent);
             self.child_went(parent);
         }
+    }
+
+    /// A name of the table, to be changed in this copy of it.
+    fn get_mut(&mut self, owner: &[u8]) -> Option<&mut Name> {
+        let is = |place: &u32| self.names.get(*place).is_some_and(|known| known.owner() == owner);
+        let place = *self.table.find(fold::hash(owner), is)?;
+        self.names.get_mut(place)
     }
 
     /// The name without its first label, unless that is above the apex.
@@ -264,26 +281,29 @@ impl Names {
 
     /// Puts a name into the table, in place of what is there.
     fn put(&mut self, name: Name) {
-        let Self { table, digest, .. } = self;
-        let hash = fold::hash(name.owner());
-        *digest = digest.wrapping_add(name.digest);
-        match table.find_mut(hash, |known| known.owner() == name.owner()) {
-            Some(known) => {
-                *digest = digest.wrapping_sub(known.digest);
-                *known = Arc::new(name);
-            }
-            None => {
-                table.insert_unique(hash, Arc::new(name), |known| fold::hash(known.owner()));
-            }
+        self.digest = self.digest.wrapping_add(name.digest);
+        if let Some(known) = self.get_mut(name.owner()) {
+            let known = std::mem::replace(known, name);
+            self.digest = self.digest.wrapping_sub(known.digest);
+        } else {
+            let hash = fold::hash(name.owner());
+            let Self { table, names, .. } = self;
+            let place = names.push(name);
+            table.insert_unique(hash, place, |place| names.get(*place).map_or(0, |known| fold::hash(known.owner())));
         }
     }
 
     /// Takes a name out of the table.
     fn take(&mut self, owner: &[u8]) {
-        let hash = fold::hash(owner);
-        if let Ok(entry) = self.table.find_entry(hash, |known| known.owner() == owner) {
-            let (name, _) = entry.remove();
-            self.digest = self.digest.wrapping_sub(name.digest);
+        let Self { table, names, digest, .. } = self;
+        let is = |place: &u32| names.get(*place).is_some_and(|known| known.owner() == owner);
+        let Ok(entry) = table.find_entry(fold::hash(owner), is) else { return };
+        let (place, _) = entry.remove();
+        *digest = digest.wrapping_sub(names.get(place).map_or(0, |name| name.digest));
+        let was = names.swap_remove(place);
+        let moved = names.get(place).map(|moved| fold::hash(moved.owner()));
+        if let Some(known) = moved.and_then(|hash| table.find_mut(hash, |known| *known == was)) {
+            *known = place;
         }
     }
 }
@@ -385,14 +405,22 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_shares_what_did_not_change() {
+    fn a_clone_keeps_what_it_has_when_the_other_changes() {
         let mut names = Names::new(APEX, Ttl::from_secs(30));
-        names.insert(&below("home"), &some());
-        names.insert(&below("cloud"), &some());
+        let owners: Vec<_> = (0..100).map(|number| below(&format!("area-{number}"))).collect();
+        owners.iter().for_each(|owner| names.insert(owner, &some()));
         let mut newer = names.clone();
-        newer.insert(&below("home"), &Addresses::default());
-        assert!(std::ptr::eq(names.get(&below("cloud")).unwrap(), newer.get(&below("cloud")).unwrap()));
-        assert!(names.get(&below("home")).unwrap().has_addresses());
-        assert!(!newer.get(&below("home")).unwrap().has_addresses());
+        newer.insert(&owners[99], &Addresses::default());
+        newer.remove(&owners[98]);
+        assert!(std::ptr::eq(names.get(&owners[50]).unwrap(), newer.get(&owners[50]).unwrap()), "most are shared");
+        assert!(owners.iter().all(|owner| names.get(owner).unwrap().has_addresses()));
+        assert!(owners[..98].iter().all(|owner| newer.get(owner).unwrap().has_addresses()));
+        assert!(!newer.get(&owners[99]).unwrap().has_addresses() && newer.get(&owners[98]).is_none());
+        // Whatever is taken away leaves the others where they can be found.
+        for (gone, owner) in owners.iter().enumerate() {
+            names.remove(owner);
+            let found = owners.iter().filter(|owner| names.get(owner).is_some_and(|name| name.is(owner)));
+            assert_eq!(found.count(), owners.len() - gone - 1);
+        }
     }
 }
