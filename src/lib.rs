@@ -57,7 +57,7 @@
 //! - A message builder on the way of a reply: records are encoded when the zone changes and copied when they are asked
 //!   for. The `domain` crate checks every reply in the tests.
 //! - Timers that collect changes: the first event of a quiet period is published at once, and those that come during a
-//!   build go into the next one.
+//!   build, or within half a millisecond of it, go into the next one.
 //! - Anything written to the cluster.
 
 pub mod check;

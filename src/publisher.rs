@@ -1,7 +1,7 @@
 //! Events in, published zones out: the one thread that owns the [`Cluster`] and writes [`Published`].
 //!
-//! The first event of a quiet period is published at once; events that come while a zone is built go into the next one.
-//! There are few timers: Services that fail don't hold back the nodes for more than [`SERVICES_MAY_TAKE`], serials are at
+//! The first event of a quiet period is published at once; events that come while a zone is built, or right behind it
+//! ([`SPACING`]), go into the next one. There are few timers: Services that fail don't hold back the nodes for more than [`SERVICES_MAY_TAKE`], serials are at
 //! least a second apart, and with a state directory what is not listed in time is served from there, and what is served
 //! is written there. Who wants to know how things stand asks, and is told between events
 //! ([`report`](crate::report)).
@@ -27,6 +27,10 @@ const SERVICES_MAY_TAKE: Duration = Duration::from_secs(5);
 /// More events than this are not folded into one zone: a storm that never ends must not keep the zone from changing.
 const EVENTS_A_ZONE: usize = 10_000;
 
+/// Zones are at least so far apart: a burst at the rate at which events can be decoded would be a zone for each handful of
+/// them. It is half of what a change may take from the API server into the answers.
+const SPACING: Duration = Duration::from_micros(500);
+
 /// The publisher comes round as often, if only to show that it can.
 const ROUND: Duration = Duration::from_secs(2);
 
@@ -37,6 +41,8 @@ pub struct Publisher {
     cluster: Cluster,
     publish: Publish,
     serving: Option<Serving>,
+    /// When a zone was published last.
+    published: Option<Instant>,
     started: Instant,
     /// When nodes were listed for the first time.
     nodes_since: Option<Instant>,
@@ -72,6 +78,7 @@ impl Publisher {
             cluster,
             publish: Publish::new(published),
             serving: None,
+            published: None,
             started: Instant::now(),
             nodes_since: None,
             last_version: None,
@@ -104,10 +111,11 @@ impl Publisher {
                 }
                 Next::Stop => break,
             };
-            let mut changes = Changes::default();
-            let mut is_new = false;
-            for event in first.into_iter().chain(events.try_iter().take(EVENTS_A_ZONE)) {
-                let (more, was_new) = self.apply(event);
+            let (mut changes, mut is_new) =
+                self.apply_all(first.into_iter().chain(events.try_iter().take(EVENTS_A_ZONE)));
+            if let Some(pause) = self.pause().filter(|_| !changes.is_empty()) {
+                std::thread::sleep(pause);
+                let (more, was_new) = self.apply_all(events.try_iter().take(EVENTS_A_ZONE));
                 is_new |= was_new;
                 changes.merge(more);
             }
@@ -119,6 +127,22 @@ impl Publisher {
         if let (Some(saver), Some(serving)) = (self.saver, self.serving) {
             saver.finish(&self.cluster, serving.versions.present(), Instant::now(), serial::since_1970());
         }
+    }
+
+    /// How long it is too early for a zone.
+    fn pause(&self) -> Option<Duration> {
+        SPACING.checked_sub(self.published?.elapsed())
+    }
+
+    /// Folds events in; returns what changed, and whether anything did.
+    fn apply_all(&mut self, events: impl Iterator<Item = WatchEvent>) -> (Changes, bool) {
+        let (mut changes, mut is_new) = (Changes::default(), false);
+        for event in events {
+            let (more, was_new) = self.apply(event);
+            is_new |= was_new;
+            changes.merge(more);
+        }
+        (changes, is_new)
     }
 
     /// Folds an event in and tells what it did; and whether it did anything.
@@ -240,6 +264,7 @@ impl Publisher {
             zone.serial().into_int()
         );
         let (zone, since) = (self.publish.publish(zone), SystemTime::now());
+        self.published = Some(Instant::now());
         Some(Serving { served: Served { zone, since, changed: since, build, count: 1 }, versions })
     }
 
@@ -262,6 +287,7 @@ impl Publisher {
         log_skipped(&zone, Some(&old));
         log::debug!("zone published: {} names, serial {}", zone.len(), zone.serial().into_int());
         served.zone = self.publish.publish(zone);
+        self.published = Some(Instant::now());
         served.count += 1;
         Serving { served, versions }
     }
