@@ -121,8 +121,12 @@ impl Publisher {
             }
             let now = Instant::now();
             changes.merge(self.fall_back(now));
+            is_new |= !changes.is_empty();
+            if self.serving.is_none() {
+                changes = Changes::default(); // all names, of which the first zone is made without being told
+            }
             self.advance(&changes, now);
-            self.save(is_new || !changes.is_empty());
+            self.save(is_new);
         }
         if let (Some(saver), Some(serving)) = (self.saver, self.serving) {
             saver.finish(&self.cluster, serving.versions.present(), Instant::now(), serial::since_1970());
