@@ -89,12 +89,12 @@ mod tests {
     #[test]
     fn a_removed_element_leaves_no_gap() {
         let mut pages = Pages::default();
-        (0..=PAGE).for_each(|number| drop(pages.push(number.to_string())));
+        (0..=PAGE).map(|number| number.to_string()).for_each(|name| _ = pages.push(name));
         assert_eq!(pages.swap_remove(3) as usize, PAGE, "the last one took its place");
         assert_eq!((pages.get(3), pages.pages.len()), (Some(&PAGE.to_string()), 1), "and its page is gone");
         assert_eq!(pages.swap_remove(31), 31);
         assert_eq!(all(&pages).len(), 31);
-        (0..31).for_each(|_| drop(pages.swap_remove(0)));
+        (0..31).for_each(|_| _ = pages.swap_remove(0));
         assert_eq!((all(&pages).len(), pages.pages.len()), (0, 0));
         assert_eq!(pages.push("again".to_owned()), 0);
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn copies_share_the_pages_that_did_not_change() {
         let mut old = Pages::default();
-        (0..3 * PAGE).for_each(|number| drop(old.push(number.to_string())));
+        (0..3 * PAGE).map(|number| number.to_string()).for_each(|name| _ = old.push(name));
         let mut new = old.clone();
         *new.get_mut(40).unwrap() = "x".to_owned();
         assert_eq!((&**old.get(40).unwrap(), &**new.get(40).unwrap()), ("40", "x"));
