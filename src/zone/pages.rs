@@ -2,7 +2,7 @@
 //!
 //! In: elements, at the end or in place of others. Out: the element of a place. A zone of thousands of names becomes a
 //! new one at each change: that copies a pointer for each page and the few pages that change, not a pointer for each
-//! name. Names of 192 octets that have to begin at a cache line also waste less when the allocator places 32 at once:
+//! name. Names of 192 octets that have to begin at a cache line also waste less when the allocator places several at once:
 //! glibc takes twice the size of a single one.
 
 use std::sync::Arc;
@@ -68,6 +68,9 @@ impl<T: Clone + Default> Pages<T> {
 mod tests {
     use super::*;
 
+    /// The first place of the second page.
+    const SECOND: u32 = PAGE as u32;
+
     fn all(pages: &Pages<String>) -> Vec<&str> {
         (0..pages.len).map(|place| &**pages.get(place).unwrap()).collect()
     }
@@ -80,8 +83,8 @@ mod tests {
             assert_eq!(pages.push(name.clone()) as usize, number);
         }
         assert_eq!(all(&pages), names);
-        *pages.get_mut(40).unwrap() = "x".to_owned();
-        assert_eq!((pages.get(40), pages.get(41)), (Some(&"x".to_owned()), Some(&names[41])));
+        *pages.get_mut(SECOND).unwrap() = "x".to_owned();
+        assert_eq!((pages.get(SECOND), pages.get(SECOND + 1)), (Some(&"x".to_owned()), Some(&names[PAGE + 1])));
         assert_eq!(pages.get(3 * PAGE as u32), None);
         assert_eq!(pages.get_mut(u32::MAX), None);
     }
@@ -92,9 +95,9 @@ mod tests {
         (0..=PAGE).map(|number| number.to_string()).for_each(|name| _ = pages.push(name));
         assert_eq!(pages.swap_remove(3) as usize, PAGE, "the last one took its place");
         assert_eq!((pages.get(3), pages.pages.len()), (Some(&PAGE.to_string()), 1), "and its page is gone");
-        assert_eq!(pages.swap_remove(31), 31);
-        assert_eq!(all(&pages).len(), 31);
-        (0..31).for_each(|_| _ = pages.swap_remove(0));
+        assert_eq!(pages.swap_remove(SECOND - 1), SECOND - 1);
+        assert_eq!(all(&pages).len(), PAGE - 1);
+        (1..PAGE).for_each(|_| _ = pages.swap_remove(0));
         assert_eq!((all(&pages).len(), pages.pages.len()), (0, 0));
         assert_eq!(pages.push("again".to_owned()), 0);
     }
@@ -104,8 +107,8 @@ mod tests {
         let mut old = Pages::default();
         (0..3 * PAGE).map(|number| number.to_string()).for_each(|name| _ = old.push(name));
         let mut new = old.clone();
-        *new.get_mut(40).unwrap() = "x".to_owned();
-        assert_eq!((&**old.get(40).unwrap(), &**new.get(40).unwrap()), ("40", "x"));
+        *new.get_mut(SECOND).unwrap() = "x".to_owned();
+        assert_eq!((&**old.get(SECOND).unwrap(), &**new.get(SECOND).unwrap()), (&*PAGE.to_string(), "x"));
         let shared: Vec<_> = old.pages.iter().zip(&new.pages).map(|(old, new)| Arc::ptr_eq(old, new)).collect();
         assert_eq!(shared, [true, false, true]);
     }
