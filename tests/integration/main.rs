@@ -7,6 +7,8 @@
 //! run it; with `CI_REQUIRE_ALL=1` in the environment such a skip is a failure.
 
 #[cfg(test)]
+mod chart;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod cluster_file;

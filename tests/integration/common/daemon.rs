@@ -67,6 +67,13 @@ impl Launch {
         panic!("no free port in five attempts");
     }
 
+    /// Starts the daemon with arguments that name this port, which was free a moment ago.
+    pub(crate) fn start_on(&self, port: u16) -> Daemon {
+        let mut daemon = self.spawn(port);
+        assert!(daemon.answers(), "it ended:\n{}", daemon.log().join("\n"));
+        daemon
+    }
+
     /// Starts the daemon where it cannot run; returns its exit status and log.
     pub(crate) fn fails(&self) -> (Option<i32>, String) {
         self.fails_on(free_port())

@@ -1,0 +1,74 @@
+//! Values that cannot work are refused, with words that say what to write.
+
+use super::*;
+
+/// What `--set` is given, and what the message must contain.
+const REFUSED: &[(&str, &[&str])] = &[
+    ("config.zone=", &["config.zone is missing", "--set config.zone=lb.example.com"]),
+    ("config.soaNS=", &["config.soaNS is missing", "ns1.lb.example.com:192.0.2.53;"]),
+    ("config.soaEmail=", &["config.soaEmail is missing", "admin@example.com"]),
+    ("image.repository=ghcr.io/OWNER/k8s-node-dns", &["image.repository is missing", "--set image.repository="]),
+    ("lameDuckSeconds=30", &["lameDuckSeconds (30)", "terminationGracePeriodSeconds (30)"]),
+    ("lameDuckSeconds=9,terminationGracePeriodSeconds=9", &["lameDuckSeconds (9)", "(9)"]),
+    ("config.port=8053", &["config.port", "http.port", "8053"]),
+    ("hostNetwork=true,podMonitor.enabled=true", &["podMonitor.enabled", "127.0.0.1"]),
+    ("hostNetwork=true,networkPolicy.enabled=true", &["networkPolicy.enabled", "firewall"]),
+    ("networkPolicy.enabled=true,podMonitor.enabled=true", &["networkPolicy.httpFrom is empty", "namespaceSelector"]),
+    ("service.nodePort=30053", &["service.nodePort needs", "NodePort"]),
+    ("service.externalTrafficPolicy=Local", &["service.externalTrafficPolicy needs", "LoadBalancer"]),
+    ("service.type=NodePort,service.loadBalancerClass=example.com/l4", &["service.loadBalancerClass needs"]),
+    (
+        "cookies.secrets={e5e973e5a6b2a43f48e7dc849e37bfcf},cookies.existingSecret=dns-cookies",
+        &["cookies.secrets", "cookies.existingSecret"],
+    ),
+    // The rest is the schema's.
+    ("replicacount=3", &["'replicacount' not allowed"]),
+    ("config.soa.negativeTtl=3", &["/config/soa", "'negativeTtl' not allowed"]),
+    ("kind=StatefulSet", &["/kind", "'Deployment', 'DaemonSet'"]),
+    ("config.port=70000", &["/config/port", "maximum"]),
+    ("config.port=dns", &["/config/port", "'dns'"]),
+    ("config.ttl=-1", &["/config/ttl", "minimum"]),
+    ("config.areasAnnotation=", &["/config/areasAnnotation"]),
+    ("http.port=80", &["/http/port", "1,024"]),
+    ("hostNetwork=yes", &["/hostNetwork", "boolean"]),
+    ("podDisruptionBudget.maxUnavailable=0", &["/podDisruptionBudget/maxUnavailable"]),
+    ("cookies.secrets={secret}", &["/cookies/secrets/0", "{32}"]),
+    ("extraArgs={threads=2}", &["/extraArgs/0", "^--"]),
+    ("podAnnotations.a=1", &["/podAnnotations/a", "want string"]),
+];
+
+#[test]
+fn what_cannot_work_is_refused() {
+    let Some(helm) = Helm::find() else { return };
+    for (values, words) in REFUSED {
+        let refusal = helm.run(["template", RELEASE, CHART, "-f", REQUIRED, "--set", values]);
+        let refusal = refusal.expect_err(values);
+        for word in *words {
+            assert!(refusal.contains(word), "{values}: {word} is not in:\n{refusal}");
+        }
+    }
+}
+
+/// As the chart of an application that has this one as a part does.
+#[test]
+fn as_part_of_another_chart() {
+    let Some(helm) = Helm::find() else { return };
+    let given = ["--set", "global.domain=example.com,enabled=true,config.leaderElect=true"];
+    let arguments = ["template", RELEASE, CHART, "-f", REQUIRED].into_iter().chain(given);
+    assert_eq!(arguments_of(&helm.run(arguments).unwrap()), arguments_of(&helm.set("defaults")));
+}
+
+fn arguments_of(text: &str) -> Vec<String> {
+    arguments(&objects(text))
+}
+
+/// The file of values that everybody who runs the original has a copy of.
+#[test]
+fn the_originals_values() {
+    let Some(helm) = Helm::find() else { return };
+    let arguments = ["template", RELEASE, CHART, "-n", NAMESPACE, "-f", "tests/chart/original/values.yaml"];
+    let image = ["-f", REQUIRED];
+    let text = helm.run(arguments.into_iter().chain(image)).unwrap();
+    let expected = helm.set("defaults").replace("soa-expire=604800", "soa-expire=86400").replace("replicas: 2", "replicas: 1");
+    assert_eq!(text, expected);
+}
