@@ -67,9 +67,21 @@ terminal:
     cargo build
     python3 -B docs/terminal.py
 
-# Build kube-apiserver and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)
+# Build kube-apiserver, kubectl and Helm and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)
 assets:
-    @bash .ci/kube-assets.sh
+    @bash .ci/kube-assets.sh kubectl helm
+
+# The Helm chart and the manifests: a part of `just test`, with kubernetes-validate and checkov where they are installed
+chart:
+    cargo test --test integration chart::
+
+# Write down what the chart renders, and the table in its README, after a change that is meant
+chart-record:
+    RECORD=1 cargo test --test integration -- chart::readme::the_table chart::rendered::every_set
+
+# Print a kubeconfig for a daemon outside of the cluster, once deploy/manifests/off-cluster/reader.yaml is applied
+kubeconfig *ARGS:
+    @deploy/manifests/off-cluster/kubeconfig.sh {{ ARGS }}
 
 # Instructions a query, judged by the counts in benches/instructions.txt
 instructions *ARGS="--check":

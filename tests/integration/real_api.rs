@@ -17,7 +17,7 @@ use super::real_credentials;
 /// What one of the steps does.
 type Step = fn(&RealApi);
 
-const MANIFEST: &str = "deploy/kubernetes.yaml";
+const MANIFEST: &str = "deploy/manifests/base/k8s-node-dns.yaml";
 /// What the kubelet puts into every pod of a namespace that has a Service called k8s-node-dns; the first is the name of
 /// our variable for `--port`.
 const SERVICE_LINKS: [(&str, &str); 7] = [

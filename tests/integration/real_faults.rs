@@ -31,7 +31,7 @@ struct Rig {
 impl Rig {
     fn start() -> Option<Self> {
         let api = RealApi::start()?;
-        api.apply("deploy/kubernetes.yaml");
+        api.apply("deploy/manifests/base/k8s-node-dns.yaml");
         api.create(json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "apps"}}));
         api.create(objects::node("attic", "home, moving", "192.0.2.1"));
         api.create(objects::node("cellar", "home", "192.0.2.2"));

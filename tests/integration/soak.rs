@@ -238,7 +238,7 @@ fn path(resource: &str, key: &str) -> String {
 
 fn with_the_real_api(end: Instant) -> Option<Outcome> {
     let mut api = RealApi::start()?;
-    api.apply("deploy/kubernetes.yaml");
+    api.apply("deploy/manifests/base/k8s-node-dns.yaml");
     api.create(json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "apps"}}));
     let proxy = Proxy::before(SocketAddr::from((Ipv4Addr::LOCALHOST, api.port)));
     let user = json!({"token": api.token()});

@@ -46,7 +46,9 @@ fn kubernetes_validate() {
 }
 
 /// What checkov finds, in which sets, and why it stays.
-const FINDINGS: &[(&str, fn(&str) -> bool, &str)] = &[
+type Finding = (&'static str, fn(&str) -> bool, &'static str);
+
+const FINDINGS: &[Finding] = &[
     ("CKV_K8S_43", |_| true, "an image by digest: a release's digest is not known to its own chart; set image.tag"),
     ("CKV_K8S_38", |_| true, "a token is mounted: reading the API is what the program does"),
     ("CKV_K8S_11", |_| true, "no CPU limit: being throttled is a late answer"),

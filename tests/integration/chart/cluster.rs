@@ -44,16 +44,18 @@ impl Cluster {
 
     /// Makes a namespace that takes nothing but what Pod Security calls restricted.
     pub(super) fn namespace(&self, name: &str) {
-        let levels = ["enforce", "warn", "audit"].map(|mode| (format!("pod-security.kubernetes.io/{mode}"), "restricted"));
+        let levels =
+            ["enforce", "warn", "audit"].map(|mode| (format!("pod-security.kubernetes.io/{mode}"), "restricted"));
         let labels = serde_json::Map::from_iter(levels.map(|(label, level)| (label, level.into())));
         let metadata = json!({"name": name, "labels": labels});
         self.api.create(json!({"kind": "Namespace", "apiVersion": "v1", "metadata": metadata}));
     }
 
     /// Creates a Pod from the template of a workload, as its controller would.
-    fn pod(&self, namespace: &str, workload: &Value) -> Result<(String, String), String> {
+    pub(super) fn pod(&self, namespace: &str, workload: &Value) -> Result<(String, String), String> {
         let template = &workload["spec"]["template"];
-        let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
+        let mut pod =
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]});
         pod["metadata"]["name"] = "from-template".into();
         let created = self.kubectl.try_with(["create", "-n", namespace, "-f", "-"], &pod.to_string());
         let _ = self.kubectl.try_with(["delete", "pod", "from-template", "-n", namespace, "--force"], "");
@@ -97,7 +99,9 @@ fn every_set_is_installed(cluster: &Cluster) {
         }
         // Their pods are no restricted ones.
         if shares {
-            cluster.kubectl.run(&format!("label namespace {set} --overwrite pod-security.kubernetes.io/warn=privileged"));
+            cluster
+                .kubectl
+                .run(&format!("label namespace {set} --overwrite pod-security.kubernetes.io/warn=privileged"));
         }
         cluster.helm(arguments).unwrap_or_else(|error| panic!("{set}: {error}"));
         let rendered = objects(&cluster.helm(["get", "manifest", RELEASE, "-n", &set]).unwrap());
@@ -109,9 +113,9 @@ fn every_set_is_installed(cluster: &Cluster) {
             Err(error) => assert!(shares && error.contains("hostNetwork"), "{set}: {error}"),
         }
         if shares {
-            cluster.kubectl.run(&format!(
-                "label namespace {set} --overwrite pod-security.kubernetes.io/enforce=privileged"
-            ));
+            cluster
+                .kubectl
+                .run(&format!("label namespace {set} --overwrite pod-security.kubernetes.io/enforce=privileged"));
             let (_, warnings) = cluster.pod(&set, &stored).unwrap_or_else(|error| panic!("{set}: {error}"));
             assert_eq!(warnings, "", "{set}");
         }
@@ -169,7 +173,7 @@ fn the_right_to_read_and_no_other(cluster: &Cluster) {
     let said = cluster.helm(install).unwrap();
     let token = cluster.kubectl.run("-n reader create token ours-k8s-node-dns").trim().to_owned();
 
-    let kubeconfig = cluster.api.kubeconfig_for("reader", cluster.api.port, &json!({"token": token}));
+    let reader = cluster.api.kubeconfig_for("reader", cluster.api.port, &json!({"token": token}));
     let mut launch = Launch::new();
     for argument in arguments(&[cluster.kubectl.object("-n reader deployment ours-k8s-node-dns")]) {
         launch = launch.switch(&argument);
@@ -177,7 +181,7 @@ fn the_right_to_read_and_no_other(cluster: &Cluster) {
     cluster.api.create(cluster_objects::node("attic", "home", "192.0.2.1"));
     cluster.api.create(cluster_objects::service("reader", "git"));
     cluster.api.create(cluster_objects::slice("reader", "git", &["attic"]));
-    let daemon = launch.flag("--kubeconfig", kubeconfig).start_on(dns);
+    let daemon = launch.flag("--kubeconfig", &reader).start_on(dns);
     daemon.wait_for("home.lb.example.test A", "192.0.2.1");
     daemon.wait_for("git.reader.lb.example.test A", "192.0.2.1");
     assert!(daemon.lines_with(&["forbid"]).is_empty());
@@ -192,9 +196,24 @@ fn the_right_to_read_and_no_other(cluster: &Cluster) {
     }
     daemon.stop();
 
+    let reader = reader.to_str().unwrap();
+    for attempt in
+        ["get secrets -A", "get pods -A", "annotate node attic a=b", "delete node attic", "get --raw /metrics"]
+    {
+        let words = attempt.split(' ').chain(["--kubeconfig", reader]);
+        let refusal = cluster.kubectl.try_with(words, "").expect_err(attempt);
+        assert!(
+            refusal.contains("forbidden") && refusal.contains("system:serviceaccount:reader:"),
+            "{attempt}: {refusal}"
+        );
+    }
     // Everything that the API server has, with every verb; what is allowed is what everybody who has logged in may do, and
     // to read three kinds.
-    let allowed = allowed(cluster, "system:serviceaccount:reader:ours-k8s-node-dns", &["system:serviceaccounts"]);
+    let allowed = allowed(
+        cluster,
+        "system:serviceaccount:reader:ours-k8s-node-dns",
+        &["system:serviceaccounts", "system:serviceaccounts:reader"],
+    );
     let everybody = self::allowed(cluster, "nobody", &[]);
     let mut expected = everybody.clone();
     for resource in ["nodes", "services", "endpointslices.discovery.k8s.io"] {
@@ -210,9 +229,11 @@ fn the_right_to_read_and_no_other(cluster: &Cluster) {
 /// What a user may do with the resources that the API server has, in any namespace.
 fn allowed(cluster: &Cluster, user: &str, groups: &[&str]) -> BTreeSet<String> {
     let groups: Vec<_> = groups.iter().chain(&["system:authenticated"]).collect();
-    let verbs = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "impersonate", "bind"];
+    let verbs =
+        ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "impersonate", "bind"];
     let resources = cluster.kubectl.run("api-resources -o name");
-    let subresources = ["nodes/proxy", "pods/exec", "pods/log", "serviceaccounts/token", "services/proxy", "nodes/status"];
+    let subresources =
+        ["nodes/proxy", "pods/exec", "pods/log", "serviceaccounts/token", "services/proxy", "nodes/status"];
     let resources: Vec<_> = resources.lines().chain(subresources).chain(["users", "groups"]).collect();
     assert!(resources.len() > 40 && resources.contains(&"secrets"), "{resources:?}");
     let mut allowed = BTreeSet::new();

@@ -1,1 +1,121 @@
-//! todo
+//! The chart's README: its table is made of values.yaml, and the commands are ones that work.
+
+use super::cluster::Cluster;
+use super::*;
+
+/// A line of the table: the key, its default, what it means.
+#[derive(Debug)]
+struct Entry {
+    key: String,
+    default: String,
+    meaning: String,
+}
+
+/// Reads values.yaml line by line: the comment before a key belongs to it, and a blank line ends one.
+fn entries(text: &str) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut path: Vec<String> = Vec::new();
+    let mut comment = Vec::new();
+    for line in text.lines() {
+        let content = line.trim_start();
+        let depth = (line.len() - content.len()) / 2;
+        if let Some(words) = content.strip_prefix('#') {
+            comment.push(words.trim());
+        } else if content.is_empty() {
+            comment.clear();
+        } else if let Some((key, default)) = content.split_once(':').filter(|_| depth <= path.len()) {
+            path.truncate(depth);
+            path.push(key.to_owned());
+            if !comment.is_empty() {
+                let (key, default) = (path.join("."), default.trim().to_owned());
+                entries.push(Entry { key, default, meaning: std::mem::take(&mut comment).join(" ") });
+            }
+        }
+    }
+    entries
+}
+
+fn values_text() -> String {
+    fs::read_to_string(repository(CHART).join("values.yaml")).unwrap()
+}
+
+#[test]
+fn every_value_is_documented() {
+    fn leaves(value: &Value, path: String, into: &mut Vec<String>) {
+        match value.as_object().filter(|object| !object.is_empty()) {
+            Some(object) => object.iter().for_each(|(key, value)| leaves(value, format!("{path}.{key}"), into)),
+            None => into.push(path[1..].to_owned()),
+        }
+    }
+    let text = values_text();
+    let documented = entries(&text);
+    let mut keys = Vec::new();
+    leaves(&serde_yaml::from_str(&text).unwrap(), String::new(), &mut keys);
+    assert!(keys.len() > 60, "{keys:?}");
+    let is_documented = |key: &&String| documented.iter().any(|entry| key.starts_with(&entry.key));
+    let silent: Vec<_> = keys.iter().filter(|key| !is_documented(key)).collect();
+    assert!(silent.is_empty(), "values.yaml does not say what these are for: {silent:?}");
+
+    // And the schema knows each, and nothing else but what Helm gives to parts of other charts.
+    let schema = fs::read_to_string(repository(CHART).join("values.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let mut known = Vec::new();
+    fn properties(schema: &Value, path: String, into: &mut Vec<String>) {
+        for (key, value) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{path}.{key}");
+            if value["properties"].is_object() {
+                properties(value, path, into)
+            } else {
+                into.push(path[1..].to_owned())
+            }
+        }
+    }
+    properties(&schema, String::new(), &mut known);
+    known.retain(|key| key != "global" && key != "enabled");
+    keys.retain(|key| key != "dashboard.labels.grafana_dashboard");
+    keys.push("dashboard.labels".to_owned());
+    keys.sort();
+    known.sort();
+    assert_eq!(known, keys);
+}
+
+#[test]
+fn the_table() {
+    let mut table = String::from("| value | default | meaning |\n|---|---|---|\n");
+    for Entry { key, default, meaning } in entries(&values_text()) {
+        let default = if default.is_empty() { "see values.yaml".to_owned() } else { format!("`{default}`") };
+        table += &format!("| `{key}` | {default} | {} |\n", meaning.replace('|', "\\|"));
+    }
+    let path = format!("{CHART}/README.md");
+    let readme = fs::read_to_string(repository(&path)).unwrap();
+    let (before, rest) = readme.split_once("<!-- values:begin -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- values:end -->").unwrap();
+    is_recorded(&path, &format!("{before}<!-- values:begin -->\n{table}<!-- values:end -->{after}"));
+}
+
+/// The commands of a README between these two marks.
+fn commands(path: &str, mark: &str) -> String {
+    let readme = fs::read_to_string(repository(path)).unwrap();
+    let (_, rest) =
+        readme.split_once(&format!("<!-- {mark} -->\n```sh\n")).unwrap_or_else(|| panic!("{mark} in {path}"));
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+/// What the README says to type installs it, by Helm and by kubectl.
+#[test]
+fn the_commands_install_it() {
+    let Some(cluster) = Cluster::start("chart: the commands of the README") else { return };
+    cluster.kubectl.shell(&commands("README.md", "install: helm"));
+    let name = "-n k8s-node-dns deployment k8s-node-dns";
+    let deployment = cluster.kubectl.object(name);
+    assert_eq!(deployment["metadata"]["labels"]["app.kubernetes.io/managed-by"], "Helm");
+    cluster.kubectl.shell(&commands(&format!("{CHART}/README.md"), "upgrade: helm"));
+    let arguments = arguments(&[cluster.kubectl.object(name)]);
+    assert!(arguments.iter().any(|argument| argument == "--rate-limit=200"), "{arguments:?}");
+    cluster.kubectl.shell(&commands(&format!("{CHART}/README.md"), "uninstall: helm"));
+    let left = "get deployments,services,clusterroles -A -l app.kubernetes.io/name=k8s-node-dns -o name";
+    assert_eq!(cluster.kubectl.run(left), "");
+
+    cluster.kubectl.shell(&commands("README.md", "install: manifests"));
+    assert!(cluster.kubectl.object(name)["metadata"]["labels"]["app.kubernetes.io/managed-by"].is_null());
+}

@@ -69,6 +69,7 @@ fn the_originals_values() {
     let arguments = ["template", RELEASE, CHART, "-n", NAMESPACE, "-f", "tests/chart/original/values.yaml"];
     let image = ["-f", REQUIRED];
     let text = helm.run(arguments.into_iter().chain(image)).unwrap();
-    let expected = helm.set("defaults").replace("soa-expire=604800", "soa-expire=86400").replace("replicas: 2", "replicas: 1");
+    let expected =
+        helm.set("defaults").replace("soa-expire=604800", "soa-expire=86400").replace("replicas: 2", "replicas: 1");
     assert_eq!(text, expected);
 }

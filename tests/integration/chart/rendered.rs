@@ -111,7 +111,35 @@ fn on_the_network_of_the_node() {
         assert_eq!(container["securityContext"]["capabilities"]["add"].is_array(), low, "{set}");
         assert!(!shared || pod["hostUsers"].is_null(), "{set}: the API refuses it");
         let strategy = ["strategy", "updateStrategy"].map(|key| &workload["spec"][key]["rollingUpdate"]["maxSurge"]);
-        assert!(strategy.contains(&&if shared { 0 } else { 1 }.into()), "{set}");
+        assert!(strategy.contains(&&if shared || set == "existing" { 0 } else { 1 }.into()), "{set}");
+    }
+}
+
+/// What is printed after an install says what is special about it.
+#[test]
+fn notes() {
+    let Some(helm) = Helm::find() else { return };
+    for (set, said, not_said) in [
+        ("defaults", "-o jsonpath='{.spec.clusterIP}'", "user 0"),
+        (
+            "host-network",
+            "They run as user 0 with the one capability NET_BIND_SERVICE, since port 53 is below 1024",
+            "Role",
+        ),
+        ("host-network-high-port", "Probes and the status page are on 127.0.0.1:18053 of each node", "user 0"),
+        ("load-balancer", "-n name-servers get service dns-k8s-node-dns\n", "user 0"),
+        ("original", "      forward . [10.0.0.53]:5353\n", "jsonpath"),
+        ("original", "config.leaderElect has no effect", "user 0"),
+        ("original", "kubectl annotate node NODE example.com/areas=home example.com/ips=192.0.2.10", "node-areas"),
+    ] {
+        let values = format!("{SETS}/{set}.yaml");
+        let arguments = ["install", RELEASE, CHART, "-n", NAMESPACE, "--dry-run=client", "-f", REQUIRED, "-f", &values];
+        let text = helm.run(arguments).unwrap();
+        let (_, notes) = text.split_once("\nNOTES:\n").unwrap();
+        assert!(
+            notes.contains(said) && !notes.contains(not_said),
+            "{set}: {said} is not in, or {not_said} is:\n{notes}"
+        );
     }
 }
 
@@ -146,7 +174,8 @@ fn carried_files() {
     helm.run(["package", CHART, "-d", folder.path().to_str().unwrap()]).unwrap();
     let packed = folder.path().join(format!("k8s-node-dns-{VERSION}.tgz"));
     let values = format!("{SETS}/monitoring.yaml");
-    let text = helm.run(["template", RELEASE, packed.to_str().unwrap(), "-n", NAMESPACE, "-f", REQUIRED, "-f", &values]);
+    let text =
+        helm.run(["template", RELEASE, packed.to_str().unwrap(), "-n", NAMESPACE, "-f", REQUIRED, "-f", &values]);
     let text = text.unwrap();
     assert_eq!(text, helm.set("monitoring"), "a chart from its folder and a packed one");
     let objects = objects(&text);

@@ -6,37 +6,34 @@ use super::*;
 
 const ORIGINAL: &str = "tests/chart/original";
 
-/// The chart as the release workflow packs it: with the owner of the repository in its place.
-pub(super) fn released(helm: &Helm) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let to = folder.path().to_str().unwrap();
-    helm.run(["package", CHART, "-d", to]).unwrap();
-    let packed = format!("{to}/k8s-node-dns-{}.tgz", env!("CARGO_PKG_VERSION"));
-    let script = "cd \"$1\" && tar xf \"$2\" && sed -i s/OWNER/example/ k8s-node-dns/*.yaml";
-    let status = Command::new("sh").args(["-c", script, "sh", to, &packed]).status().unwrap();
-    assert!(status.success());
-    folder
+/// The chart as a release packs it, in a folder.
+fn released(cluster: &Cluster, folder: &Path) -> String {
+    let pack = format!("deploy/helm/package.sh ghcr.io/example/k8s-node-dns {}", folder.display());
+    let package = cluster.kubectl.shell(&pack);
+    let package = package.trim();
+    assert!(package.ends_with(&format!("/k8s-node-dns-{}.tgz", env!("CARGO_PKG_VERSION"))), "{package}");
+    package.to_owned()
 }
 
 /// Releases of the original, made by Helm 3 (which patches on the client) and Helm 4 (which lets the server apply), each
 /// upgraded in both ways.
 pub(super) fn from_the_original(cluster: &Cluster) {
-    let chart = released(&cluster.helm);
-    let ours = chart.path().join("k8s-node-dns");
-    let ours = ours.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ours = released(cluster, folder.path());
     for (number, (server_side, reuse)) in
         [("false", false), ("false", true), ("true", false), ("true", true)].into_iter().enumerate()
     {
         let release = format!("was{number}");
         cluster.kubectl.run(&format!("create namespace {release}"));
-        let given = "config.zone=lb.example.test,config.soaNS=ns1.lb.example.test:192.0.2.53,config.soaEmail=me@example.test";
+        let given =
+            "config.zone=lb.example.test,config.soaNS=ns1.lb.example.test:192.0.2.53,config.soaEmail=me@example.test";
         let server_side = format!("--server-side={server_side}");
         let old = ["install", &release, ORIGINAL, "-n", &release, "--set", given, &server_side];
         cluster.helm(old).unwrap();
         let service = format!("-n {release} service {release}-k8s-node-dns");
         let before = cluster.kubectl.object(&service);
 
-        let upgrade = ["upgrade", &release, ours, "-n", &release];
+        let upgrade = ["upgrade", &release, &ours, "-n", &release];
         let values: &[&str] = if reuse { &["--reuse-values"] } else { &["--reset-values", "--set", given] };
         let said = cluster.helm(upgrade.iter().chain(values)).unwrap();
         let address = before["spec"]["clusterIP"].as_str().unwrap();
