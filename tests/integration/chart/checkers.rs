@@ -16,8 +16,8 @@ fn find_python(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Every set rendered into a file of a folder, as a release of its own, or the policy of one set would be taken to hold for
-/// the pods of all.
+/// Every set rendered into a file of a folder, as a release of its own, or the policy of one set would be taken to hold
+/// for the pods of all.
 fn render(helm: &Helm) -> tempfile::TempDir {
     // checkov passes over folders whose name begins with a dot, as a temporary one's does.
     let folder = tempfile::Builder::new().prefix("chart").tempdir().unwrap();

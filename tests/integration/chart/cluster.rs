@@ -207,8 +207,8 @@ fn the_right_to_read_and_no_other(cluster: &Cluster) {
             "{attempt}: {refusal}"
         );
     }
-    // Everything that the API server has, with every verb; what is allowed is what everybody who has logged in may do, and
-    // to read three kinds.
+    // Everything that the API server has, with every verb; what is allowed is what everybody who has logged in may do,
+    // and to read three kinds.
     let allowed = allowed(
         cluster,
         "system:serviceaccount:reader:ours-k8s-node-dns",

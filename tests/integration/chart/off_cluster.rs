@@ -1,5 +1,5 @@
-//! The account and the kubeconfig for a daemon outside of the cluster: part of the test in `manifests`, which has the API
-//! server.
+//! The account and the kubeconfig for a daemon outside of the cluster: part of the test in `manifests`, which has the
+//! API server.
 
 use serde_json::json;
 
