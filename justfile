@@ -67,9 +67,9 @@ terminal:
     cargo build
     python3 -B docs/terminal.py
 
-# Build kube-apiserver, kubectl and Helm and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)
+# Build kube-apiserver, kube-controller-manager, kubectl and Helm and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)
 assets:
-    @bash .ci/kube-assets.sh kubectl helm
+    @bash .ci/kube-assets.sh kube-controller-manager kubectl helm
 
 # The Helm chart and the manifests: a part of `just test`, with kubernetes-validate and checkov where they are installed
 chart:

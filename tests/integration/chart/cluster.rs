@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::super::common::daemon::free_port;
+use super::super::common::process::Process;
 use super::super::common::real_api::{NEEDS, RealApi};
 use super::super::common::{Launch, objects as cluster_objects};
 use super::kubectl::Kubectl;
@@ -40,6 +41,18 @@ impl Cluster {
         let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
         let warned = err.to_lowercase().contains("warn");
         if output.status.success() && !warned { Ok(out) } else { Err(err) }
+    }
+
+    /// Starts controllers of Kubernetes: the API server alone only writes down what is wanted.
+    pub(super) fn controllers(&self, names: &str) -> Option<Process> {
+        let mut command = Command::new(find("kube-controller-manager")?);
+        let file = |name: &str| self.api.authority_file.with_file_name(name).into_os_string().into_string().unwrap();
+        command.args(["--leader-elect=false", "--bind-address=127.0.0.1", &format!("--secure-port={}", free_port())]);
+        command
+            .args([&format!("--controllers={names}"), &format!("--kubeconfig={}", self.kubectl.kubeconfig.display())]);
+        command.args([&format!("--service-account-private-key-file={}", file("sa.key"))]);
+        command.args([&format!("--cert-dir={}", file("kube-controller-manager"))]);
+        Some(Process::start(&mut command, Path::new(&file("kube-controller-manager.log"))))
     }
 
     /// Makes a namespace that takes nothing but what Pod Security calls restricted.

@@ -36,7 +36,7 @@ fn find(name: &str) -> Option<PathBuf> {
     let built = std::env::var_os("KUBEBUILDER_ASSETS").map(|folder| Path::new(&folder).join(name));
     let found = built.filter(|path| path.is_file()).or_else(|| program(name));
     if found.is_none() {
-        skip(&format!("chart: {name}"), &format!("{name}: `bash .ci/kube-assets.sh kubectl helm` builds it"));
+        skip(&format!("chart: {name}"), &format!("{name}: `bash .ci/kube-assets.sh {name}` builds it"));
     }
     found
 }

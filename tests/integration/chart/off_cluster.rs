@@ -1,9 +1,10 @@
 //! The account and the kubeconfig for a daemon outside of the cluster: part of the test in `manifests`, which has the
 //! API server.
 
-use serde_json::json;
+use std::thread::sleep;
+use std::time::Instant;
 
-use super::super::common::{Launch, objects as cluster_objects};
+use super::super::common::{Launch, PATIENCE, PAUSE, objects as cluster_objects};
 use super::cluster::Cluster;
 use super::*;
 
@@ -21,16 +22,24 @@ pub(super) fn the_account(cluster: &Cluster) {
     let ends = kubectl.shell(&format!("{FOLDER}/kubeconfig.sh --duration 1h"));
     serves_with(&ends);
 
-    // In life kube-controller-manager writes the token; here a token of the same account stands in for it.
-    let token = kubectl.run(&format!("-n k8s-node-dns create token {ACCOUNT}")).trim().to_owned();
-    let secret = format!("/api/v1/namespaces/k8s-node-dns/secrets/{ACCOUNT}");
-    cluster.api.patch(&secret, &json!({"stringData": {"token": token}}));
+    // The Secret's token is written by a controller, which the test has started.
     let endless = kubectl.shell(&format!("{FOLDER}/kubeconfig.sh"));
     let config: Value = serde_yaml::from_str(&endless).unwrap();
-    assert_eq!(config["users"][0]["user"], json!({"token": token}), "and nothing of the administrator's");
-    assert_eq!(config["users"].as_array().unwrap().len(), 1);
-    assert!(!endless.contains("client-"), "{endless}");
+    let users = config["users"].as_array().unwrap();
+    let fields: Vec<_> = users[0]["user"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!((users.len(), fields), (1, vec!["token"]), "and nothing of the administrator's");
     serves_with(&endless);
+
+    // Without the Secret the token is worth nothing.
+    kubectl.run(&format!("-n k8s-node-dns delete secret {ACCOUNT}"));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &endless).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let read = ["get", "nodes", "--kubeconfig", file.path().to_str().unwrap()];
+    while kubectl.try_with(read, "").is_ok() {
+        assert!(Instant::now() < deadline, "the token is still good");
+        sleep(PAUSE);
+    }
 }
 
 fn serves_with(kubeconfig: &str) {
