@@ -61,6 +61,8 @@ pub struct Circumstances<'a> {
     pub origin: Option<&'a str>,
     /// How the watches are; none for a file.
     pub watches: &'a [WatchHealth],
+    /// How many objects cannot be decoded, and so are left out.
+    pub unreadable: usize,
     /// The daemon is on its way out.
     pub stopping: bool,
     /// The time.
@@ -69,7 +71,7 @@ pub struct Circumstances<'a> {
 
 /// How things stand.
 pub fn overall(report: &Report, circumstances: &Circumstances<'_>) -> Overall {
-    let Circumstances { zone, origin, watches, stopping, now } = *circumstances;
+    let Circumstances { zone, origin, watches, unreadable, stopping, now } = *circumstances;
     let origin = origin.unwrap_or("a source that is still being opened");
     let Some(served) = &report.served else {
         let missing = match report.cluster.loads.nodes {
@@ -111,6 +113,11 @@ pub fn overall(report: &Report, circumstances: &Circumstances<'_>) -> Overall {
         let has = if empty.len() == 1 { "has" } else { "have" };
         let _ = write!(sentence, " {empty} {has} no address.");
     }
+    if unreadable > 0 {
+        level = Level::Warning;
+        let what = if unreadable == 1 { "object is left out, since it" } else { "objects are left out, since they" };
+        let _ = write!(sentence, " {unreadable} {what} cannot be read.");
+    }
     if stopping {
         level = Level::Warning;
         sentence.push_str(" Stopping.");
@@ -149,7 +156,8 @@ mod tests {
     }
 
     fn circumstances(watches: &[WatchHealth]) -> Circumstances<'_> {
-        Circumstances { zone: "lb.example.test", origin: Some("https://api"), watches, stopping: false, now: at(7500) }
+        let (zone, origin) = ("lb.example.test", Some("https://api"));
+        Circumstances { zone, origin, watches, unreadable: 0, stopping: false, now: at(7500) }
     }
 
     fn watch(stale: u64) -> WatchHealth {
@@ -184,6 +192,17 @@ mod tests {
         ] {
             let watches = [watch(stale)];
             assert_eq!(overall(report, &circumstances(&watches)), Overall { level, sentence });
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_a_warning() {
+        for (unreadable, end) in [
+            (1, " 1 object is left out, since it cannot be read."),
+            (2, " 2 objects are left out, since they cannot be read."),
+        ] {
+            let overall = overall(&report(), &Circumstances { unreadable, ..circumstances(&[]) });
+            assert!(overall.sentence.ends_with(end) && overall.level == Level::Warning, "{overall:?}");
         }
     }
 }

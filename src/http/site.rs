@@ -204,6 +204,7 @@ impl Site {
             zone: &self.sources.zone.apex.to_string(),
             origin: origin.as_deref(),
             watches,
+            unreadable: self.sources.unreadable().iter().map(|kind| kind.count).sum(),
             stopping: self.sources.stopping.load(Ordering::Relaxed),
             now,
         };
