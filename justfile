@@ -62,6 +62,10 @@ fuzz SECONDS="60" *TARGETS="":
       cargo +nightly fuzz run "$target" "$found" "$seeds" -- -dict=fuzz/$target.dict -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=2048
     done
 
+# Write the manual page, completions and environment file of packages again, after a flag was added or changed
+generate:
+    cargo run --quiet --example generate
+
 # Take the README's picture of a terminal again: docs/terminal.png
 terminal:
     cargo build

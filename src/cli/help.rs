@@ -7,7 +7,7 @@ use super::flags::{Default, FLAGS, Flag, Section};
 /// Columns of the text; terminals are at least this wide where a flag's name and summary stand in one line.
 const WIDTH: usize = 100;
 
-const ABOUT: &str = "Failover DNS for Kubernetes: an authoritative name server that always answers with the nodes that \
+pub(super) const ABOUT: &str = "Failover DNS for Kubernetes: an authoritative name server that always answers with the nodes that \
     are alive.";
 
 const USAGE: &str = "Usage: k8s-node-dns --zone NAME --soa-ns SERVERS --soa-email MAILBOX [FLAGS]";
@@ -98,18 +98,18 @@ pub fn markdown_table() -> String {
     text
 }
 
-fn in_section(section: Section) -> impl Iterator<Item = &'static Flag> {
+pub(super) fn in_section(section: Section) -> impl Iterator<Item = &'static Flag> {
     FLAGS.iter().copied().filter(move |flag| flag.section == section)
 }
 
 /// Summary and details as sentences.
-fn meaning(flag: &Flag) -> String {
+pub(super) fn meaning(flag: &Flag) -> String {
     let summary = flag.summary.trim_end_matches('.');
     format!("{summary}. {}", flag.details).trim_end().to_owned()
 }
 
 /// `--help, -h`
-fn names(flag: &Flag) -> String {
+pub(super) fn names(flag: &Flag) -> String {
     flag.short.map_or(format!("--{}", flag.name), |short| format!("--{}, -{short}", flag.name))
 }
 

@@ -1,11 +1,15 @@
 //! Arguments and environment in, the text of each flag out.
 //!
 //! Each flag is declared once, in [`flags`]; the parser, `--help`, the README's table and the names of the environment
-//! variables are made of that declaration. What a value means is for [`config`](crate::config) to say; here are only
+//! variables are made of that declaration, and so are the manual page, the completions of shells and the environment file
+//! of the service, for packages. What a value means is for [`config`](crate::config) to say; here are only
 //! words.
 
+pub mod completions;
+pub mod environment;
 pub mod flags;
 mod help;
+pub mod manual;
 mod original;
 mod parse;
 mod suggest;

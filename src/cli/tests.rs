@@ -1,5 +1,7 @@
 //! Lines and variables in, text of the flags out; and what is made of the declarations.
 
+mod packaged;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

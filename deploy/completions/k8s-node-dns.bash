@@ -1,0 +1,26 @@
+# Completions of k8s-node-dns for bash, made of its flags.
+_k8s_node_dns_from() {
+  [ "$1" = -W ] || compopt -o filenames 2> /dev/null
+  mapfile -t COMPREPLY < <(compgen "$@" -- "$current")
+}
+_k8s_node_dns() {
+  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+  # bash takes --flag=value for three words.
+  if [ "$current" = = ]; then
+    current=
+  elif [ "$before" = = ]; then
+    before=${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+  COMPREPLY=()
+  case $before in
+    --kubeconfig) _k8s_node_dns_from -f ;;
+    --cluster-file) _k8s_node_dns_from -f ;;
+    --state-dir) _k8s_node_dns_from -d ;;
+    --cookie-secret-file) _k8s_node_dns_from -f ;;
+    --log-level) _k8s_node_dns_from -W 'error warn info debug trace' ;;
+    --log-format) _k8s_node_dns_from -W 'text json' ;;
+    --zone | --soa-ns | --soa-email | --ttl | --soa-refresh | --soa-retry | --soa-expire | --soa-ttl | --soa-neg-ttl | --bind | --port | --threads | --tcp-connections | --lame-duck | --http-listen | --context | --areas-annotation | --ips-annotation | --service-annotation | --state-after | --state-max-age | --server-id | --version-bind | --rate-limit | --rate-limit-exempt | --check-resolver) ;;
+    *) _k8s_node_dns_from -W '--zone --soa-ns --soa-email --ttl --soa-refresh --soa-retry --soa-expire --soa-ttl --soa-neg-ttl --bind --port --threads --tcp-connections --lame-duck --http-listen --kubeconfig --context --cluster-file --areas-annotation --ips-annotation --service-annotation --state-dir --state-after --state-max-age --server-id --version-bind --cookie-secret-file --rate-limit --rate-limit-exempt --log-level --log-format --check --check-resolver --print-zone --help -h --version -V' ;;
+  esac
+}
+complete -F _k8s_node_dns k8s-node-dns
