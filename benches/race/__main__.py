@@ -34,6 +34,7 @@ SECTIONS = {
     "workers": workers.workers,
     "limit": cpu.limit,
     "flood": flood.flood,
+    "binary": cpu.binary,
 }
 SERVERS = ["echo", "ours", "gdnsd", "nsd", "knot"]
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -57,19 +58,24 @@ def arguments():
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="just race", description=__doc__.splitlines()[0])
     sections = "comma-separated: %(default)s"
-    parser.add_argument("--sections", type=some_of(SECTIONS), default=",".join(SECTIONS), help=sections)
+    parser.add_argument("--sections", type=some_of(SECTIONS), default=",".join(name for name in SECTIONS if name != "binary"), help=sections)
     parser.add_argument("--rounds", type=int, default=5, help="rounds; each asks every server once (default 5)")
     parser.add_argument("--seconds", type=int, default=3, help="seconds for a server in a round (default 3)")
     parser.add_argument("--memory-seconds", type=int, default=60, help="seconds of the load on memory (default 60)")
     parser.add_argument("--servers", type=some_of(SERVERS), default=",".join(SERVERS), help="who runs: %(default)s")
-    only = parser.add_argument_group("sections cpu and tcp")
+    only = parser.add_argument_group("sections cpu, tcp and binary")
     only.add_argument("--nodes", type=int, default=150, help="nodes, each with one A (default 150)")
     only.add_argument("--area-nodes", type=int, default=3, help="nodes an area; the first also has an AAAA (default 3)")
+    only.add_argument("--binary", type=Path, help="another build of ours, for the section binary")
     only.add_argument("--bind", choices=LISTEN, default="ipv4", help="what they listen on (default ipv4)")
     parser.add_argument("dnsperf", nargs="*", help="options for dnsperf, after --, such as -e for EDNS")
     args = parser.parse_args()
     if "ours" not in args.servers:
         parser.error("--servers: without ours there is nothing to compare")
+    if args.binary and not args.binary.is_file():
+        parser.error(f"--binary {args.binary}: there is no such file")
+    if args.binary and "binary" not in args.sections:
+        args.sections.append("binary")
     return args
 
 
@@ -103,6 +109,7 @@ def main():
             nodes=args.nodes,
             area_nodes=args.area_nodes,
             bind=args.bind,
+            binary=args.binary,
             peers=[name for name in SERVERS if name in args.servers],
             cores=cores,
             perf=load.perf_works(),

@@ -79,6 +79,27 @@ def sizes(race):
         print(f"        the kernel's own part of that for IPv6: echo on IPv6/on IPv4 {kernel:.3f}")
 
 
+def binary(race):
+    """Another build beside this one, such as the static binary."""
+    race.report.section("binary", f"CPU a query over UDP, {race.binary} beside what cargo builds here")
+    if not race.binary:
+        print("        not measured; --binary PATH names the other build")
+        return
+    records = Records(race.nodes, race.area_nodes)
+    entries = [Entry("ours", records, bind=race.bind), Entry("ours", records, "other", race.bind, program=race.binary)]
+    samples = rounds(race, entries, asked_by_dnsperf)
+    cpu_table(samples, ["ours"])
+    bound = f"at most {1 + SAME}"
+    values = ratios(samples["other"], samples["ours"], all_ns)
+    race.report.judge("all CPU, other/ours", within(values), bound, statistics.median(values) <= 1 + SAME)
+    ticks = user_by_ticks(samples["other"]) / max(user_by_ticks(samples["ours"]), 0.1)
+    race.report.judge("user CPU, other/ours, ticks of all rounds", f"{ticks:.3f}", bound, ticks <= 1 + SAME)
+    if race.perf:
+        values = ratios(samples["other"], samples["ours"], user_ns)
+        ok = statistics.median(values) <= 1 + SAME
+        race.report.judge("user CPU, other/ours, perf's samples", within(values), bound, ok)
+
+
 def tcp(race):
     """CPU time a query over ten persistent connections with many queries at once."""
     race.report.section("tcp", f"CPU a query over 10 pipelined connections, {race.nodes} nodes")

@@ -17,6 +17,7 @@ class Race:
     nodes: int
     area_nodes: int
     bind: str
+    binary: Path | None
     peers: list
     cores: list
     perf: bool

@@ -33,6 +33,7 @@ class Entry:
     options: dict = field(default_factory=dict)  # flags of ours
     cores: tuple | None = None  # the first core, if it is not said
     through: tuple = ()  # words before the command
+    program: Path = OURS  # another build of ours
 
     def __post_init__(self):
         self.label = self.label or self.kind
@@ -82,7 +83,7 @@ def command(entry, directory, port):
             options["cluster-file"] = config
         if entry.bind != "wildcard":
             options["bind"] = listen[0]
-        return [OURS, *(f"--{flag}={value}" for flag, value in options.items())]
+        return [entry.program, *(f"--{flag}={value}" for flag, value in options.items())]
     if entry.kind == "gdnsd":
         sockets = ", ".join(f'"[{address}]:{port}"' for address in listen)
         config.write_text(
