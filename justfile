@@ -66,6 +66,18 @@ fuzz SECONDS="60" *TARGETS="":
 generate:
     cargo run --quiet --example generate
 
+# Build the static binary (for TARGET, this machine's musl by default), and print its path
+static *TARGET="":
+    @.ci/static.sh {{ TARGET }}
+
+# Build all that is handed on: static binary, licences, SBOM, Debian package; prints the folder: export DIST_DIR=$(just dist)
+dist *TARGET="":
+    @.ci/dist.sh {{ TARGET }}
+
+# Build the static binary in two folders, and compare
+reproduce *TARGET="":
+    .ci/reproduce.sh {{ TARGET }}
+
 # Take the README's picture of a terminal again: docs/terminal.png
 terminal:
     cargo build

@@ -8,6 +8,11 @@ use k8s_node_dns::cli::{self, Arguments, Command};
 use k8s_node_dns::config::{self, Config};
 use k8s_node_dns::{check, daemon, load, logger, print_zone};
 
+/// musl's own makes threads wait for each other, at several times the cost.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let status = status();
     logger::flush();
