@@ -23,6 +23,8 @@ mod fake_api;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod packages;
+#[cfg(test)]
 mod peers;
 #[cfg(test)]
 mod print_zone;
