@@ -27,16 +27,14 @@ if [ -z "${!compiler:-}" ] && ! command -v "$arch-linux-musl-gcc" > /dev/null; t
   export "$compiler=musl-gcc"
 fi
 
-# Neither this folder nor cargo's is to be found in the binary.
+# Neither this folder nor cargo's is to be found in the binary. cargo makes names of RUSTFLAGS, so what depends on the
+# folder is added behind its back, by the wrapper.
 cargo_home=$(realpath "${CARGO_HOME:-$HOME/.cargo}")
-rust=("--remap-path-prefix=$cargo_home=/cargo" "--remap-path-prefix=$PWD=/k8s-node-dns")
-# Small: functions are inlined a little less than for -O3, and since a panic does not unwind, nobody reads the tables for it.
-mkdir -p "$folder"
-tables=$(realpath "$folder")/no-unwind-tables.ld
-# (Those of the C runtime's first and last object stay: it looks for them.)
-echo 'SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*.o) .eh_frame) } } INSERT AFTER .rodata;' > "$tables"
-rust+=(-C llvm-args=-inline-threshold=150 -C "link-arg=-Wl,-T,$tables,--no-eh-frame-hdr")
+export RUSTC_WRAPPER=$PWD/.ci/rustc-remap.sh REMAP_CARGO=$cargo_home REMAP_SOURCE=$PWD
 c="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$PWD=/k8s-node-dns"
+
+# Small: functions are inlined a little less than for -O3, and since a panic does not unwind, nobody reads the tables for it.
+rust=(-C llvm-args=-inline-threshold=150 -C "link-arg=-Wl,-T,.ci/no-unwind-tables.ld,--no-eh-frame-hdr")
 cargo=(cargo)
 
 with_debian() {
