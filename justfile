@@ -95,6 +95,12 @@ chart:
 chart-record:
     RECORD=1 cargo test --test integration -- chart::readme::the_table chart::rendered::every_set
 
+# Workflows and the scripts that they alone run: actionlint, shellcheck and zizmor find nothing
+workflows:
+    actionlint
+    shellcheck .ci/release-notes.sh .ci/release-files.sh .ci/push-image.sh
+    zizmor --quiet --offline --pedantic .github
+
 # Print a kubeconfig for a daemon outside of the cluster, once deploy/manifests/off-cluster/reader.yaml is applied
 kubeconfig *ARGS:
     @deploy/manifests/off-cluster/kubeconfig.sh {{ ARGS }}

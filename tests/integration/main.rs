@@ -37,6 +37,8 @@ mod real_credentials;
 #[cfg(test)]
 mod real_faults;
 #[cfg(test)]
+mod release;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod shown;
