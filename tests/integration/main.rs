@@ -17,6 +17,8 @@ mod common;
 #[cfg(test)]
 mod crowds;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod ending;
 #[cfg(test)]
 mod fake_api;

@@ -209,3 +209,17 @@ fn named() {
     }
     daemon.stop();
 }
+
+#[test]
+fn dnsmasq() {
+    let Some(dnsmasq) = find("dnsmasq", "dnsmasq-base") else { return };
+    let daemon = serving();
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let mut command = Command::new(dnsmasq);
+    command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root", "--log-facility=-"]);
+    command.args(["--no-hosts", "--no-resolv", "--bind-interfaces", "--listen-address=127.0.0.1", "--stop-dns-rebind"]);
+    command.arg("--rebind-domain-ok=/lb.example.test/").arg(format!("--port={port}"));
+    command.arg(format!("--server=/lb.example.test/127.0.0.1#{}", daemon.address.port()));
+    resolves(&mut command, folder.path(), port);
+    daemon.stop();
+}

@@ -1,0 +1,170 @@
+//! README and docs: links lead somewhere, quoted messages are said, configurations of resolvers are understood by them.
+//!
+//! The commands that install are run by `chart::readme`; the table of flags is compared in `src/cli/tests.rs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::common::process::program;
+use super::common::{repository, skip};
+
+/// Files below a folder that end so.
+fn files(folder: &Path, end: &str, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, end, into);
+        } else if path.to_str().unwrap().ends_with(end) {
+            into.push(path);
+        }
+    }
+}
+
+/// Everything that people read: of the repository itself, and of the parts that have a README.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut paths = vec![repository("README.md"), repository("CHANGELOG.md")];
+    for folder in ["docs", "deploy", "benches"] {
+        files(&repository(folder), ".md", &mut paths);
+    }
+    let pages: Vec<_> = paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
+    assert!(pages.len() >= 14, "{}", pages.len());
+    pages
+}
+
+/// The text without blocks of code, where brackets are no links.
+fn prose(page: &str) -> String {
+    page.split("```").step_by(2).collect()
+}
+
+/// What a heading is called in a link, as GitHub does it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn links_lead_to_files_and_headings_that_exist() {
+    let mut followed = 0;
+    let mut broken = Vec::new();
+    for (path, page) in pages() {
+        let page = prose(&page);
+        let links = page.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link);
+        let pictures = page.split("src=\"").chain(page.split("srcset=\"")).skip(1);
+        let pictures = pictures.filter_map(|rest| rest.split_once('"')).map(|(link, _)| link);
+        for link in links.chain(pictures).filter(|link| !link.contains("://") && !link.contains(' ')) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            followed += 1;
+            let found = if heading.is_empty() {
+                target.exists()
+            } else {
+                let text = fs::read_to_string(&target).unwrap_or_default();
+                prose(&text).lines().any(|line| line.starts_with('#') && anchor(line) == heading)
+            };
+            if !found {
+                broken.push(format!("{}: {link}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(followed > 40, "{followed}");
+}
+
+#[test]
+fn the_readme_leads_to_every_page() {
+    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let mut paths = Vec::new();
+    files(&repository("docs"), ".md", &mut paths);
+    for path in paths {
+        let link = format!("](docs/{})", path.file_name().unwrap().to_str().unwrap());
+        assert!(readme.contains(&link), "README.md does not have {link}");
+    }
+}
+
+/// Source as it is said: without what continues a string on the next line, and with `…` for what is put in.
+fn said(source: &str) -> String {
+    let mut text = String::new();
+    let mut rest = source;
+    while let Some((before, after)) = rest.split_once("\\\n") {
+        text += before;
+        rest = after.trim_start();
+    }
+    let text = (text + rest).replace("\\\"", "\"").replace("\\n", "\n");
+    let mut said = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once('{') {
+        said += before;
+        match after.split_once('}') {
+            Some((inside, after)) if inside.len() < 40 && !inside.contains(['\n', '{', ';']) => {
+                said.push('…');
+                rest = after;
+            }
+            _ => {
+                said.push('{');
+                rest = after;
+            }
+        }
+    }
+    said + rest
+}
+
+#[test]
+fn quoted_messages_are_in_the_source() {
+    let mut paths = Vec::new();
+    files(&repository("src"), ".rs", &mut paths);
+    // Tests quote messages too, and would keep one alive that nobody says any more.
+    paths.retain(|path| !path.to_str().unwrap().contains("tests"));
+    let sources: Vec<_> = paths
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .map(|text| said(text.split("#[cfg(test)]\nmod tests {").next().unwrap()))
+        .collect();
+    let page = fs::read_to_string(repository("docs/troubleshooting.md")).unwrap();
+    let quoted: BTreeSet<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .map(|line| line.split_once("` |").unwrap_or_else(|| panic!("a row without an end: {line}")).0)
+        .collect();
+    assert!(quoted.len() > 30, "{quoted:?}");
+    let is_said = |message: &str| sources.iter().any(|source| source.contains(message));
+    let unsaid: Vec<_> = quoted.into_iter().filter(|message| !is_said(message)).collect();
+    assert!(unsaid.is_empty(), "docs/troubleshooting.md quotes what no source says: {unsaid:#?}");
+    assert!(!is_said("the API server is on holiday"));
+}
+
+/// A configuration in docs/forwarders.md.
+fn configuration(name: &str) -> String {
+    let page = fs::read_to_string(repository("docs/forwarders.md")).unwrap();
+    let (_, rest) = page.split_once(&format!("<!-- config: {name} -->\n```\n")).unwrap_or_else(|| panic!("{name}"));
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+/// Lets a resolver's own checker read the configuration that the page has for it.
+#[test]
+fn resolvers_understand_their_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, checker, arguments, package) in [
+        ("unbound", "unbound-checkconf", &[][..], "unbound"),
+        ("bind", "named-checkconf", &[][..], "bind9-utils"),
+        ("dnsmasq", "dnsmasq", &["--test", "-C"][..], "dnsmasq-base"),
+    ] {
+        let Some(program) = program(checker) else {
+            skip(&format!("docs: {name}"), &format!("{checker}, from Debian's package {package}"));
+            continue;
+        };
+        let path = folder.path().join(name);
+        let checked = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let output = Command::new(&program).args(arguments).arg(&path).output().unwrap();
+            (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        let text = configuration(name);
+        let (is_well, complaint) = checked(&text);
+        assert!(is_well, "{name}: {complaint}\n{text}");
+        let (is_well, _) = checked(&text.replace("10.96.0.7", "10.96.0.700"));
+        assert!(!is_well, "{checker} looks at nothing");
+    }
+}
