@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::common::daemon::free_port;
 use super::common::process::program;
 use super::common::{repository, skip};
 
@@ -133,6 +134,70 @@ fn quoted_messages_are_in_the_source() {
     let unsaid: Vec<_> = quoted.into_iter().filter(|message| !is_said(message)).collect();
     assert!(unsaid.is_empty(), "docs/troubleshooting.md quotes what no source says: {unsaid:#?}");
     assert!(!is_said("the API server is on holiday"));
+}
+
+/// Flags of other programs, and of the original, that pages name.
+const FOREIGN: [&str; 8] = [
+    "--zap-",
+    "--leader-elect",
+    "--kube-controller-manager-arg",
+    "--kubelet-arg",
+    "--reuse-values",
+    "--set",
+    "--overwrite",
+    "--flatten",
+];
+
+#[test]
+fn flags_that_pages_name_exist() {
+    // A test of the flags compares this table with their declarations.
+    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let flags: BTreeSet<_> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `--"))
+        .filter_map(|row| row.split_once('`'))
+        .map(|(name, _)| format!("--{name}"))
+        .collect();
+    assert!(flags.contains("--zone") && flags.len() > 30, "{flags:?}");
+    let (mut named, mut unknown) = (0, Vec::new());
+    for (path, page) in pages() {
+        // Checkers of the chart and tools of benches have flags of their own.
+        if path.ends_with("benches/README.md") {
+            continue;
+        }
+        let text = prose(&page);
+        for span in text.split('`').skip(1).step_by(2).filter(|span| span.starts_with("--")) {
+            let name = span.split(['=', ' ', ':', '…']).next().unwrap();
+            if name == "--" || FOREIGN.iter().any(|foreign| span.starts_with(foreign)) {
+                continue;
+            }
+            named += 1;
+            if !flags.contains(name) {
+                unknown.push(format!("{}: {span}", path.display()));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{unknown:#?}");
+    assert!(named > 60, "{named}");
+}
+
+/// What the README says to try first works, as `--check` beside it says.
+#[test]
+fn the_first_command_of_the_readme_works() {
+    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let (_, rest) = readme.split_once("\ncargo run --release -- ").unwrap();
+    let arguments = rest.lines().next().unwrap();
+    assert!(arguments.ends_with(" --port 5300"), "{arguments}");
+    let output = Command::new(env!("CARGO_BIN_EXE_k8s-node-dns"))
+        .args(arguments.split(' '))
+        .args(["--port", &free_port().to_string(), "--http-listen=", "--check"])
+        .current_dir(repository(""))
+        .env_clear()
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("the zone is lb.example.test") && said.contains("names of 3 areas"), "{said}");
 }
 
 /// A configuration in docs/forwarders.md.

@@ -116,6 +116,35 @@ fn the_commands_install_it() {
     let left = "get deployments,services,clusterroles -A -l app.kubernetes.io/name=k8s-node-dns -o name";
     assert_eq!(cluster.kubectl.run(left), "");
 
+    // Whoever has the original's chart types what the page about it says.
+    let original = "install k8s-node-dns tests/chart/original -n k8s-node-dns -f tests/chart/required.yaml";
+    cluster.helm(original.split(' ')).unwrap();
+    cluster.kubectl.shell(&commands("docs/original.md", "upgrade: original"));
+    let container = &cluster.kubectl.object(name)["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["image"], format!("registry.example.com/k8s-node-dns:{}", env!("CARGO_PKG_VERSION")));
+    cluster.helm(["uninstall", "k8s-node-dns", "-n", "k8s-node-dns"]).unwrap();
+
     cluster.kubectl.shell(&commands("README.md", "install: manifests"));
     assert!(cluster.kubectl.object(name)["metadata"]["labels"]["app.kubernetes.io/managed-by"].is_null());
+}
+
+/// Values that a page shows, as the chart and the API server take them.
+#[test]
+fn the_values_in_docs_are_taken() {
+    let Some(cluster) = Cluster::start("chart: the values in docs") else { return };
+    let page = fs::read_to_string(repository("docs/exposing.md")).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    for (mark, kind, field, expected) in [
+        ("loadbalancer", "service", "/spec/externalTrafficPolicy", "Local"),
+        ("hostnetwork", "daemonset", "/spec/template/spec/containers/0/args/3", "--bind=$(HOST_IPS)"),
+        ("nodeport", "service", "/spec/type", "NodePort"),
+    ] {
+        let (_, rest) = page.split_once(&format!("<!-- helm: {mark} -->\n```yaml\n")).unwrap();
+        fs::write(path, rest.split_once("```").unwrap().0).unwrap();
+        cluster.helm(["install", "k8s-node-dns", CHART, "-n", "default", "-f", REQUIRED, "-f", path]).unwrap();
+        let object = cluster.kubectl.object(&format!("-n default {kind} k8s-node-dns"));
+        assert_eq!(object.pointer(field).and_then(Value::as_str), Some(expected), "{mark}: {object}");
+        cluster.helm(["uninstall", "k8s-node-dns", "-n", "default"]).unwrap();
+    }
 }
