@@ -200,6 +200,21 @@ fn the_first_command_of_the_readme_works() {
     assert!(said.contains("the zone is lb.example.test") && said.contains("names of 3 areas"), "{said}");
 }
 
+/// What the README says to type for the Debian package is what its test types.
+#[test]
+fn the_package_is_installed_as_its_test_does_it() {
+    let readme = fs::read_to_string(repository("README.md")).unwrap();
+    let test = fs::read_to_string(repository("tests/integration/packages/debian.sh")).unwrap();
+    for command in [
+        "dpkg --install",
+        "install -m 600 /dev/stdin /etc/k8s-node-dns/kubeconfig",
+        "systemctl enable --now k8s-node-dns",
+    ] {
+        assert!(readme.contains(&format!("sudo {command}")), "README.md does not have {command}");
+        assert!(test.lines().any(|line| line.starts_with(command)), "the test does not do {command}");
+    }
+}
+
 /// A configuration in docs/forwarders.md.
 fn configuration(name: &str) -> String {
     let page = fs::read_to_string(repository("docs/forwarders.md")).unwrap();
