@@ -83,9 +83,9 @@ terminal:
     cargo build
     python3 -B docs/terminal.py
 
-# Build kube-apiserver, kube-controller-manager, kubectl and Helm and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)
+# Build kube-apiserver, kube-controller-manager, kubectl, Helm and CoreDNS and find etcd for the tests: export KUBEBUILDER_ASSETS=$(just assets)
 assets:
-    @bash .ci/kube-assets.sh kube-controller-manager kubectl helm
+    @bash .ci/kube-assets.sh kube-controller-manager kubectl helm coredns
 
 # The Helm chart and the manifests: a part of `just test`, with kubernetes-validate and checkov where they are installed
 chart:

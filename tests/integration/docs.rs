@@ -216,7 +216,7 @@ fn the_package_is_installed_as_its_test_does_it() {
 }
 
 /// A configuration in docs/forwarders.md.
-fn configuration(name: &str) -> String {
+pub(super) fn configuration(name: &str) -> String {
     let page = fs::read_to_string(repository("docs/forwarders.md")).unwrap();
     let (_, rest) = page.split_once(&format!("<!-- config: {name} -->\n```\n")).unwrap_or_else(|| panic!("{name}"));
     rest.split_once("```").unwrap().0.to_owned()

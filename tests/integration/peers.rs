@@ -223,3 +223,22 @@ fn dnsmasq() {
     resolves(&mut command, folder.path(), port);
     daemon.stop();
 }
+
+/// With the block that the page and the chart's notes have for it.
+#[test]
+fn coredns() {
+    let built = std::env::var_os("KUBEBUILDER_ASSETS").map(|folder| PathBuf::from(folder).join("coredns"));
+    let Some(coredns) = built.filter(|path| path.is_file()).or_else(|| program("coredns")) else {
+        return skip("peers: coredns", "coredns: `bash .ci/kube-assets.sh coredns` builds it");
+    };
+    let daemon = serving();
+    let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
+    let block = super::docs::configuration("coredns")
+        .replace("lb.example.com:53 {", &format!("lb.example.test:{port} {{\n    bind 127.0.0.1"))
+        .replace("10.96.0.7", &format!("127.0.0.1:{}", daemon.address.port()));
+    assert!(block.contains("bind") && block.contains("forward . 127.0.0.1:"), "{block}");
+    let path = folder.path().join("Corefile");
+    fs::write(&path, block).unwrap();
+    resolves(Command::new(coredns).arg("-conf").arg(&path), folder.path(), port);
+    daemon.stop();
+}
