@@ -64,7 +64,7 @@ def sizes(race):
     samples = rounds(race, [entry for entry in entries if entry.kind in race.peers], asked_by_dnsperf)
     base = samples["150 nodes"]
     cpu_table(samples, ["150 nodes"])
-    for label in ("5000 nodes", "wildcard", "IPv6"):
+    for label in ("5000 nodes", "wildcard"):
         values = ratios(samples[label], base, all_ns)
         ok = statistics.median(values) <= 1 + SAME
         race.report.judge(f"all CPU, {label}/150 nodes on IPv4", within(values), f"at most {1 + SAME}", ok)
@@ -75,8 +75,13 @@ def sizes(race):
         ok = statistics.median(values) <= MOST_ALL
         race.report.judge("all CPU, ours with 5000 nodes/echo", within(values), f"at most {MOST_ALL}", ok)
     if {"echo", "echo IPv6"} <= samples.keys():
-        kernel = statistics.median(ratios(samples["echo IPv6"], samples["echo"], all_ns))
-        print(f"        the kernel's own part of that for IPv6: echo on IPv6/on IPv4 {kernel:.3f}")
+        # The kernel's way of an IPv6 packet is longer than of an IPv4 one, which is no server's doing.
+        values = ratios(samples["IPv6"], samples["echo IPv6"], all_ns)
+        ok = statistics.median(values) <= MOST_ALL
+        race.report.judge("all CPU, ours/echo, both on IPv6", within(values), f"at most {MOST_ALL}", ok)
+        ours, kernel = (statistics.median(ratios(samples[label], other, all_ns))
+                        for label, other in (("IPv6", base), ("echo IPv6", samples["echo"])))
+        print(f"        on IPv6/on IPv4: ours {ours:.3f}, the echo {kernel:.3f}")
 
 
 def binary(race):
