@@ -237,9 +237,10 @@ impl fmt::Display for BindError {
             ),
             Some(libc::EACCES | libc::EPERM) if port < 1024 => write!(
                 f,
-                "ports below 1024 need a privilege. In a pod: securityContext.capabilities.add: [NET_BIND_SERVICE]; in \
-                 a systemd unit: AmbientCapabilities=CAP_NET_BIND_SERVICE; elsewhere: setcap cap_net_bind_service=+ep \
-                 on the binary; or use --port 5300"
+                "ports below 1024 need a privilege. In a pod: the sysctl net.ipv4.ip_unprivileged_port_start=0 in \
+                 spec.securityContext, as chart and manifests set it; in a systemd unit: \
+                 AmbientCapabilities=CAP_NET_BIND_SERVICE; elsewhere: setcap cap_net_bind_service=+ep on the binary; or \
+                 use --port 5300"
             ),
             Some(libc::EADDRNOTAVAIL) => {
                 write!(f, "no interface of this host has this address. Use --bind with one that `ip address` shows")

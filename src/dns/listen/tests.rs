@@ -119,7 +119,7 @@ fn errors_name_the_remedy() {
     };
     check("[::]:53", libc::EADDRINUSE, &["systemd-resolved", "DNSStubListener=no", "--bind", "ss -ulpn 'sport = :53'"]);
     check("[::]:5300", libc::EADDRINUSE, &["another instance", "--port", "ss -ulpn 'sport = :5300'"]);
-    check("0.0.0.0:53", libc::EACCES, &["setcap", "NET_BIND_SERVICE", "AmbientCapabilities", "--port 5300"]);
+    check("0.0.0.0:53", libc::EACCES, &["setcap", "ip_unprivileged_port_start", "AmbientCapabilities", "--port 5300"]);
     check("[::1]:5300", libc::EAFNOSUPPORT, &["no IPv6", "0.0.0.0"]);
     check("[::1]:5300", libc::EMFILE, &["ulimit", "--threads"]);
     check("[fe80::1]:5300", libc::EINVAL, &["Invalid argument"]);
