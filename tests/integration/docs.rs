@@ -190,7 +190,7 @@ fn the_first_command_of_the_readme_works() {
     assert!(arguments.ends_with(" --port 5300"), "{arguments}");
     let output = Command::new(env!("CARGO_BIN_EXE_k8s-node-dns"))
         .args(arguments.split(' '))
-        .args(["--port", &free_port().to_string(), "--http-listen=", "--check"])
+        .args(["--port", &free_port().to_string(), "--bind", "127.0.0.1", "--http-listen=", "--check"])
         .current_dir(repository(""))
         .env_clear()
         .output()
