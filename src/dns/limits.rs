@@ -33,9 +33,6 @@ use crate::zone::names::AHEAD;
 /// How often to say that replies are limited.
 const REPEAT: Duration = Duration::from_secs(60);
 
-/// The RCODE of a reply that says so (RFC 1035, section 4.1.1).
-const NXDOMAIN: u16 = 3;
-
 /// The shortest query with a server cookie: header, question for the root, OPT, and a COOKIE option of RFC 9018.
 const SHORTEST_WITH_COOKIE: usize = 12 + 5 + 11 + 4 + 8 + 16;
 
@@ -69,7 +66,7 @@ impl Kind {
         match Header::parse(reply) {
             Some(header) if header.ancount > 0 => Self::Positive,
             // In either there is a SOA, unless it does not fit.
-            Some(header) if header.nscount > 0 || header.flags & 15 == NXDOMAIN => Self::Negative,
+            Some(header) if header.nscount > 0 || header.flags & 15 == Header::NXDOMAIN => Self::Negative,
             _ => Self::Error,
         }
     }

@@ -43,6 +43,9 @@ impl Header {
     /// Checking disabled (RFC 4035, section 3.2.2).
     pub const CD: u16 = 0x0010;
 
+    /// The RCODE of a name that does not exist, in the lowest four bits.
+    pub const NXDOMAIN: u16 = 3;
+
     /// The header of a message, if it is long enough.
     pub fn parse(message: &[u8]) -> Option<Self> {
         let [i0, i1, f0, f1, q0, q1, a0, a1, n0, n1, r0, r1] = *message.first_chunk::<{ Self::LEN }>()?;

@@ -28,9 +28,6 @@ const HTTPS: u32 = 65 << 16 | 1;
 /// them.
 const FEW: u32 = 8;
 
-/// RCODE NXDOMAIN.
-const NXDOMAIN: u16 = 3;
-
 /// A message with one question, and behind that an OPT record without options or nothing.
 #[derive(Clone, Copy)]
 struct Asked {
@@ -163,7 +160,7 @@ fn answer_soa(message: &mut [u8; MAX_QUERY], asked: Asked, zone: &Zone, known: O
     };
     let (record, outcome, rcode, count_at) = match zone.lookup(name, known) {
         Lookup::Apex(_) if rtype == QueryType::Soa => (zone.soa(), Outcome::NoError, 0, 7),
-        Lookup::Missing => (zone.negative_soa(), Outcome::NxDomain, NXDOMAIN, 9),
+        Lookup::Missing => (zone.negative_soa(), Outcome::NxDomain, Header::NXDOMAIN, 9),
         Lookup::Apex(found) | Lookup::Found(found) if has_none(found, rtype) => {
             (zone.negative_soa(), Outcome::NoData, 0, 9)
         }

@@ -80,7 +80,7 @@ impl<'r> Reply<'r> {
 ///
 /// A few are copied record by record: a record is a move or two, and a call of memcpy costs more than three of them.
 #[inline]
-pub fn put_rotated<const LEN: usize>(places: &mut [[u8; LEN]], RRset(records): RRset<'_, LEN>, rotation: u32) {
+fn put_rotated<const LEN: usize>(places: &mut [[u8; LEN]], RRset(records): RRset<'_, LEN>, rotation: u32) {
     let first = rotation.checked_rem(records.len() as u32).unwrap_or(0) as usize;
     let (before, from) = records.split_at_checked(first).unwrap_or_default();
     if places.len() > FEW {
