@@ -64,7 +64,7 @@ def sizes(race):
     samples = rounds(race, [entry for entry in entries if entry.kind in race.peers], asked_by_dnsperf)
     base = samples["150 nodes"]
     cpu_table(samples, ["150 nodes"])
-    for label in ("5000 nodes", "wildcard"):
+    for label in ("5000 nodes", "wildcard", "IPv6"):
         values = ratios(samples[label], base, all_ns)
         ok = statistics.median(values) <= 1 + SAME
         race.report.judge(f"all CPU, {label}/150 nodes on IPv4", within(values), f"at most {1 + SAME}", ok)
