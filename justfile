@@ -45,7 +45,7 @@ bench *ARGS:
 race *ARGS:
     python3 -B benches/race {{ ARGS }}
 
-# Memory, first answer and changes at 50, 500 and 5 000 nodes (or the numbers named), beside what they may be
+# Memory, first answer and changes at 50, 500 and 5 000 nodes (or the numbers named), beside what they may be; `real 5000`: first answer and flip with a real API server
 scale *ARGS:
     cargo build --release --quiet --bin k8s-node-dns
     cargo run --release --quiet --example scale -- {{ ARGS }}
