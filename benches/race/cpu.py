@@ -130,5 +130,6 @@ def limit(race):
         cpu_table(samples, ["off"])
         added = user_by_ticks(samples["on"]) - user_by_ticks(samples["off"])
         if race.perf:
-            added = statistics.median(on.user_ns - off.user_ns for on, off in zip(samples["on"], samples["off"]))
+            # Whoever shares the machine makes rounds slower, never faster: the fastest of each are the nearest to the truth.
+            added = min(on.user_ns for on in samples["on"]) - min(off.user_ns for off in samples["off"])
         race.report.judge(f"added, {networks}", f"{added:.0f} ns", f"at most {LIMIT_NS} ns", added <= LIMIT_NS)

@@ -91,7 +91,7 @@ pub struct RateLimits {
 
 impl RateLimits {
     /// Limits as configured, or `None` if there are none. `key` is random, so that nobody can aim at another's account.
-    /// The memory is allocated here and stays the same: 1 MiB, and 32 bytes an exempt network.
+    /// The memory is allocated here and stays the same: 64 KiB, and 32 bytes an exempt network.
     pub fn new(config: &RateLimitConfig, key: [u8; 16]) -> Option<Self> {
         let rate = config.rate?;
         let exempt = Networks::new(&config.exempt);

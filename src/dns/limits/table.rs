@@ -23,8 +23,11 @@ use foldhash::quality::FoldHasher;
 use super::Kind;
 use super::network::account;
 
-/// How much memory the table takes, for 131 072 accounts.
-const OCTETS: usize = 1 << 20;
+/// How much memory the table takes, for 8 192 accounts. It is to stay in the processor's second cache, beside what the
+/// kernel needs there: with a table of 1 MiB each query from a network that was not heard of lately waits for memory. So
+/// many are enough: a server that answers 400 000 queries a second cannot be asked for more than 49 a second by more
+/// networks than that at once.
+const OCTETS: usize = 1 << 16;
 
 /// Sets in the table, a power of two.
 const SETS: usize = OCTETS / size_of::<Set>();
@@ -327,7 +330,7 @@ mod tests {
 
     #[test]
     fn the_memory_is_what_the_documents_say() {
-        assert_eq!(size_of_val(&*table(1).sets), 1 << 20);
-        assert_eq!(SETS * WAYS, 131_072);
+        assert_eq!(size_of_val(&*table(1).sets), 64 * 1024);
+        assert_eq!(SETS * WAYS, 8192);
     }
 }
