@@ -100,7 +100,12 @@ fn decode_state(bencher: Bencher<'_, '_>, nodes: usize) {
 const ZONE: &str = "lb.example.test";
 
 fn state_of(cluster: &Cluster) -> Vec<u8> {
-    let keys = AnnotationKeys { areas: "areas".to_owned(), addresses: "ips".to_owned(), service: None };
+    let keys = AnnotationKeys {
+        areas: "areas".to_owned(),
+        addresses: "ips".to_owned(),
+        service: None,
+        ..AnnotationKeys::default()
+    };
     let version = Version { serial: Serial(1), digest: Digest(1) };
     let identity = Identity { zone: ZONE.to_owned(), keys };
     format::encode(&identity, "a bench", Some(1_800_000_000), version, cluster).unwrap_or_default()
@@ -133,6 +138,7 @@ fn decode_list(bencher: Bencher<'_, '_>) {
         areas: "k8s.pootis.network/node-areas".to_owned(),
         addresses: "k8s.pootis.network/node-ips".to_owned(),
         service: None,
+        ..AnnotationKeys::default()
     };
     let decode = || -> Vec<Node> {
         let budget = Rc::new(Budget::default());

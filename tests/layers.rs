@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("logger", &["utc"]),
     ("cli", &[]),
     ("kube", &["duration", "staleness", "thread"]),
-    ("cluster", &["kube"]),
+    ("cluster", &["kube", "utc"]),
     ("zone", &["cluster"]),
     ("dns", &["zone", "thread"]),
     ("state", &["duration", "kube", "cluster", "zone", "staleness"]),

@@ -68,6 +68,7 @@ fn decoded<T: Decoded>(objects: &[String]) -> Outcome<Vec<T>> {
         areas: "k8s.pootis.network/node-areas".to_owned(),
         addresses: "k8s.pootis.network/node-ips".to_owned(),
         service: Some("k8s.pootis.network/dns".to_owned()),
+        ..AnnotationKeys::default()
     };
     let budget = Budget::default();
     let decode = |object: &String| -> Outcome<T> {

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|content: &[u8]| {
     let keys =
-        AnnotationKeys { areas: "areas".to_owned(), addresses: "ips".to_owned(), service: Some("dns".to_owned()) };
+        AnnotationKeys { areas: "areas".to_owned(), addresses: "ips".to_owned(), service: Some("dns".to_owned()), ..AnnotationKeys::default() };
     let objects = match Objects::decode(content, &keys) {
         Ok(objects) => objects,
         Err(error) => {

@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Strict {
 }
 
 fn keys() -> AnnotationKeys {
-    AnnotationKeys { areas: "areas".to_owned(), addresses: "ips".to_owned(), service: Some("dns".to_owned()) }
+    AnnotationKeys { areas: "areas".to_owned(), addresses: "ips".to_owned(), service: Some("dns".to_owned()), ..AnnotationKeys::default() }
 }
 
 /// What is read of bytes that come in such pieces, if they are right to their end.

@@ -5,19 +5,28 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::excerpt::Excerpt;
 
 /// The length of the longest label (RFC 1035, section 2.3.4).
 pub(super) const AREA_LIMIT: usize = 63;
 
-/// An annotation of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a node says something about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Annotation {
     /// Its areas.
     Areas,
+    /// The label of this key, whose value is an area.
+    AreaLabel(Arc<str>),
     /// Its addresses.
     Addresses,
+    /// The addresses of this type in its status.
+    StatusAddresses(&'static str),
+    /// Whether it is in maintenance.
+    Maintenance,
+    /// Its priority.
+    Priority,
 }
 
 /// A part of an annotation that was skipped. The parts beside it count.
@@ -56,6 +65,10 @@ pub enum Problem {
     Multicast,
     /// `255.255.255.255`
     Broadcast,
+    /// Neither `true` nor a time.
+    NoMaintenance,
+    /// No whole number of 32 bits.
+    NoPriority,
 }
 
 /// For an address that counts by itself: none. IPv4-mapped ones are looked at as IPv4.
@@ -74,11 +87,15 @@ pub(super) fn problem_of(address: IpAddr) -> Option<Problem> {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.annotation {
-            Annotation::Areas => "area",
-            Annotation::Addresses => "address",
-        };
-        write!(f, "{what} {} is skipped: {}", self.value, self.problem)
+        match &self.annotation {
+            Annotation::Areas => f.write_str("area")?,
+            Annotation::AreaLabel(key) => write!(f, "area of label {key},")?,
+            Annotation::Addresses => f.write_str("address")?,
+            Annotation::StatusAddresses(address_type) => f.write_str(address_type)?,
+            Annotation::Maintenance => f.write_str("maintenance")?,
+            Annotation::Priority => f.write_str("priority")?,
+        }
+        write!(f, " {} is skipped: {}", self.value, self.problem)
     }
 }
 
@@ -111,6 +128,13 @@ impl fmt::Display for Problem {
             Self::Unspecified => f.write_str("it is the unspecified address; write one that clients can reach"),
             Self::Multicast => f.write_str("it is a multicast address; write one that is the node's own"),
             Self::Broadcast => f.write_str("it is the broadcast address; write one that is the node's own"),
+            Self::NoMaintenance => f.write_str(
+                "it is neither true nor a time; write true, or until when with a zone, as 2026-11-24T06:00:00Z, \
+                 and remove the annotation to end it",
+            ),
+            Self::NoPriority => f.write_str(
+                "it is no whole number of 32 bits; write one as 10 (0 is the default, the lowest is answered)",
+            ),
         }
     }
 }

@@ -1,68 +1,20 @@
-//! A node's annotations, read: its areas and its addresses.
+//! A node's annotations, read.
 //!
 //! In: a `v1` Node as it was watched. Out: [`Node`], with everything about it that counts for DNS and a
-//! [`Fault`] for each part that was skipped. What people write by hand works: spaces around commas, empty parts,
-//! repeats, upper case.
+//! [`Fault`] for each part that was skipped. How its lists are read is in `listing`, and what few nodes say in
+//! `maintenance`.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::Addresses;
 use super::eligibility::{Evidence, Verdict};
-use super::excerpt::{Excerpt, Few};
-use super::fault::{AREA_LIMIT, Annotation, Fault, Problem, problem_of};
-use crate::kube::objects;
-
-/// How many faults of one annotation are kept. Somebody who repairs them reads the first few; thousands of them on
-/// each of thousands of nodes are not worth their memory.
-const FAULT_LIMIT: usize = 20;
-
-/// The name of an area: one DNS label, in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Area(Box<str>);
-
-impl Area {
-    /// Reads a label in any case: letters, digits, and `-` and `_` inside it.
-    ///
-    /// # Errors
-    /// What is wrong with it. The empty label ends with nothing that is allowed: [`Problem::BadEdge`].
-    pub fn parse(label: &str) -> Result<Self, Problem> {
-        if let Some(bad) = label.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))) {
-            return Err(Problem::BadCharacter(bad));
-        }
-        if label.len() > AREA_LIMIT {
-            return Err(Problem::TooLong(label.len()));
-        }
-        for edge in [label.chars().next(), label.chars().next_back()] {
-            match edge {
-                Some(c) if c.is_ascii_alphanumeric() => {}
-                edge => return Err(Problem::BadEdge(edge.unwrap_or(' '))),
-            }
-        }
-        Ok(Self(label.to_ascii_lowercase().into()))
-    }
-
-    /// The label.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Area {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What an annotation says.
-#[derive(Debug, Default)]
-struct Reading<T> {
-    value: T,
-    /// Of the few that have any.
-    faults: Option<Box<Few<Fault>>>,
-}
+use super::excerpt::Few;
+use super::fault::Fault;
+pub use super::listing::Area;
+pub(super) use super::listing::KnownAreas;
+use super::listing::{Reading, read_addresses};
+use super::maintenance::{Maintenance, Wishes};
+use crate::kube::objects::{self, AddressSource, AreaLabel, Exclusion, Particulars};
 
 /// A node, as far as DNS is concerned.
 #[derive(Clone, Debug)]
@@ -70,26 +22,10 @@ pub struct Node {
     object: objects::Node,
     areas: Arc<Reading<Vec<Area>>>,
     addresses: Arc<Reading<Addresses>>,
+    /// Of the few that say anything about themselves besides.
+    wishes: Option<Arc<Reading<Wishes>>>,
     /// Of the few that do not count; a verdict is large.
     verdict: Option<Box<Verdict>>,
-}
-
-/// Annotations of areas that were read, as long as a node has them: many nodes have the same one, word for word.
-#[derive(Clone, Debug, Default)]
-pub(super) struct KnownAreas(HashMap<Box<str>, Weak<Reading<Vec<Area>>>>);
-
-impl KnownAreas {
-    fn read(&mut self, annotation: &str) -> Arc<Reading<Vec<Area>>> {
-        if let Some(known) = self.0.get(annotation).and_then(Weak::upgrade) {
-            return known;
-        }
-        if self.0.len() == self.0.capacity() {
-            self.0.retain(|_, reading| reading.strong_count() > 0); // before it grows
-        }
-        let reading = Arc::new(read_areas(annotation));
-        self.0.insert(annotation.into(), Arc::downgrade(&reading));
-        reading
-    }
 }
 
 /// The verdict on all others.
@@ -99,15 +35,22 @@ impl Node {
     /// Reads a node. Annotations that are as they were before are not read again.
     pub(super) fn read(object: objects::Node, before: Option<&Self>, known: &mut KnownAreas) -> Self {
         let areas = match before {
-            Some(before) if before.object.areas == object.areas => Arc::clone(&before.areas),
-            _ => known.read(object.areas.as_deref().unwrap_or_default()),
+            Some(before) if listed_areas(&before.object) == listed_areas(&object) => Arc::clone(&before.areas),
+            _ => {
+                let (annotation, labels) = listed_areas(&object);
+                known.read(annotation.unwrap_or_default(), labels)
+            }
         };
         let addresses = match before {
-            Some(before) if before.object.addresses == object.addresses => Arc::clone(&before.addresses),
-            _ => Arc::new(read_addresses(object.addresses.as_deref().unwrap_or_default())),
+            Some(before) if places(&before.object).eq(places(&object)) => Arc::clone(&before.addresses),
+            _ => Arc::new(read_addresses(places(&object))),
+        };
+        let wishes = match before {
+            Some(before) if asked(&before.object) == asked(&object) => before.wishes.clone(),
+            _ => Wishes::read(object.more.as_deref()).map(Arc::new),
         };
         let verdict = Some(Evidence::from(&object).judge()).filter(|verdict| !verdict.is_eligible()).map(Box::new);
-        Self { object, areas, addresses, verdict }
+        Self { object, areas, addresses, wishes, verdict }
     }
 
     /// Whether it was read from this very object.
@@ -125,12 +68,12 @@ impl Node {
         &self.object.name
     }
 
-    /// The areas that its annotation lists: sorted, none twice.
+    /// The areas that its annotation lists, and those of its labels: sorted, none twice.
     pub fn areas(&self) -> &[Area] {
         &self.areas.value
     }
 
-    /// The addresses that its annotation lists.
+    /// The addresses that its annotation lists, or those of the first place that has any.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses.value
     }
@@ -140,14 +83,39 @@ impl Node {
         self.verdict.as_deref().unwrap_or(ELIGIBLE)
     }
 
+    /// Whether somebody works on it, now or until some time.
+    pub fn maintenance(&self) -> Option<&Maintenance> {
+        self.wishes.as_ref()?.value.maintenance.as_ref()
+    }
+
+    /// The label or taint that excludes it, by the flags.
+    pub fn exclusion(&self) -> Option<&Exclusion> {
+        self.more()?.exclusion.as_deref()
+    }
+
+    /// Of nodes that could be answered, those with the lowest are.
+    pub fn priority(&self) -> i32 {
+        self.wishes.as_ref().map_or(0, |wishes| wishes.value.priority)
+    }
+
+    /// How it wants to be probed, as its annotation says it.
+    pub fn probe(&self) -> Option<&str> {
+        self.more()?.probe.as_deref()
+    }
+
+    fn more(&self) -> Option<&Particulars> {
+        self.object.more.as_deref()
+    }
+
     /// Whether Kubernetes takes it for ready, whatever else speaks against it.
     pub fn is_ready(&self) -> bool {
         self.object.ready.as_ref().is_some_and(|ready| ready.status == "True")
     }
 
-    /// What was skipped in its annotations: the first few of each, and how many there are in all.
+    /// What was skipped of what it says: the first few of each, and how many there are in all.
     pub fn faults(&self) -> (impl Iterator<Item = &Fault>, usize) {
-        let each = [&self.areas.faults, &self.addresses.faults].map(Option::as_deref);
+        let wishes = self.wishes.as_ref().and_then(|wishes| wishes.faults.as_deref());
+        let each = [self.areas.faults.as_deref(), self.addresses.faults.as_deref(), wishes];
         (each.into_iter().flatten().flat_map(Few::shown), each.into_iter().flatten().map(Few::len).sum())
     }
 
@@ -155,7 +123,15 @@ impl Node {
     pub(super) fn faults_since(&self, before: Option<&Self>) -> impl Iterator<Item = &Few<Fault>> {
         let areas = before.is_none_or(|before| !Arc::ptr_eq(&before.areas, &self.areas));
         let addresses = before.is_none_or(|before| !Arc::ptr_eq(&before.addresses, &self.addresses));
-        let each = [areas.then_some(&self.areas.faults), addresses.then_some(&self.addresses.faults)];
+        let same = |wishes: &&Arc<_>| {
+            before.and_then(|before| before.wishes.as_ref()).is_some_and(|old| Arc::ptr_eq(old, wishes))
+        };
+        let wishes = self.wishes.as_ref().filter(|wishes| !same(wishes));
+        let each = [
+            areas.then_some(&self.areas.faults),
+            addresses.then_some(&self.addresses.faults),
+            wishes.map(|wishes| &wishes.faults),
+        ];
         each.into_iter().flatten().filter_map(Option::as_deref)
     }
 
@@ -170,71 +146,21 @@ impl Node {
     }
 }
 
-/// The parts of an annotation.
-fn parts(annotation: &str) -> impl Iterator<Item = &str> {
-    annotation.split(',').map(str::trim).filter(|part| !part.is_empty())
+/// What its areas are read from.
+fn listed_areas(object: &objects::Node) -> (Option<&str>, &[AreaLabel]) {
+    (object.areas.as_deref(), object.more.as_ref().map_or(&[], |more| &more.area_labels))
 }
 
-fn read_areas(annotation: &str) -> Reading<Vec<Area>> {
-    let (mut value, mut faults) = (Vec::new(), Few::default());
-    for part in parts(annotation) {
-        match Area::parse(part) {
-            Ok(area) => value.push(area),
-            Err(problem) => {
-                let fault = Fault { annotation: Annotation::Areas, value: Excerpt::new(part), problem };
-                faults.push(FAULT_LIMIT, fault);
-            }
-        }
-    }
-    value.sort_unstable();
-    value.dedup();
-    value.shrink_to_fit();
-    Reading { value, faults: kept(faults) }
+/// What its addresses are read from: the annotation, unless flags name other places.
+fn places(object: &objects::Node) -> impl Iterator<Item = (AddressSource, &str)> {
+    let annotation = object.addresses.iter().map(|text| (AddressSource::Annotation, text.as_str()));
+    let more = object.more.iter().flat_map(|more| &more.addresses);
+    annotation.chain(more.map(|(source, text)| (*source, text.as_str())))
 }
 
-fn kept(faults: Few<Fault>) -> Option<Box<Few<Fault>>> {
-    (!faults.is_empty()).then(|| Box::new(faults))
-}
-
-fn read_addresses(annotation: &str) -> Reading<Addresses> {
-    let mut faults = Few::default();
-    let value = parts(annotation)
-        .filter_map(|part| match read_address(part) {
-            Ok(address) => Some(address),
-            Err(problem) => {
-                faults
-                    .push(FAULT_LIMIT, Fault { annotation: Annotation::Addresses, value: Excerpt::new(part), problem });
-                None
-            }
-        })
-        .collect();
-    Reading { value, faults: kept(faults) }
-}
-
-fn read_address(part: &str) -> Result<IpAddr, Problem> {
-    match part.parse::<IpAddr>() {
-        Ok(address) => problem_of(address).map_or(Ok(address), Err),
-        Err(_) => Err(why_no_address(part)),
-    }
-}
-
-/// What stands around the address that was probably meant.
-fn why_no_address(part: &str) -> Problem {
-    if let Ok(socket) = part.parse::<SocketAddr>() {
-        return Problem::HasPort(socket.ip());
-    }
-    if let Some(Ok(inner)) = part.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).map(str::parse) {
-        return Problem::Bracketed(inner);
-    }
-    let before = |mark| part.split_once(mark).map(|(before, _)| before);
-    if let Some(Ok(address)) = before('/').map(str::parse) {
-        return Problem::HasPrefix(address);
-    }
-    // IPv4 has no zone ids (RFC 4007, section 11).
-    if let Some(Ok(address)) = before('%').map(str::parse::<Ipv6Addr>) {
-        return Problem::HasZoneId(address.into());
-    }
-    Problem::NotAnAddress
+/// What its wishes are read from.
+fn asked(object: &objects::Node) -> Option<(Option<&str>, Option<&str>)> {
+    object.more.as_ref().map(|more| (more.maintenance.as_deref(), more.priority.as_deref()))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub(super) fn parse(arguments: &Arguments, warnings: &mut Vec<String>) -> Result
         areas: key(&flags::AREAS_ANNOTATION)?,
         addresses: key(&flags::IPS_ANNOTATION)?,
         service: services_are_watched.then(|| key(&flags::SERVICE_ANNOTATION)).transpose()?,
+        ..AnnotationKeys::default()
     };
     if keys.areas == keys.addresses {
         warnings.push(format!("--areas-annotation and --ips-annotation are the same key, {}", keys.areas));

@@ -74,6 +74,7 @@ fn three_flags_are_enough() {
         areas: "k8s.pootis.network/node-areas".to_owned(),
         addresses: "k8s.pootis.network/node-ips".to_owned(),
         service: Some("k8s.pootis.network/dns".to_owned()),
+        ..AnnotationKeys::default()
     };
     assert_eq!(config.annotations, keys);
     assert_eq!((config.answer.server_id, config.answer.version_bind), (None, None));

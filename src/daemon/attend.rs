@@ -133,7 +133,12 @@ mod tests {
 
     /// Attends to a cluster file, with signals and ends that the test sends.
     fn attend(lame_duck: Duration, send: impl FnOnce(Sender<Signal>, Sender<Ended>)) -> (Result<(), Error>, bool) {
-        let keys = AnnotationKeys { areas: "areas".to_owned(), addresses: "ips".to_owned(), service: None };
+        let keys = AnnotationKeys {
+            areas: "areas".to_owned(),
+            addresses: "ips".to_owned(),
+            service: None,
+            ..AnnotationKeys::default()
+        };
         let mut threads = Threads::default();
         let (events, _held) = unbounded();
         let file = PathBuf::from("deploy/examples/home-and-cloud.yaml");
@@ -204,7 +209,12 @@ mod tests {
             }
         };
         threads.spawn("udp-0", work).unwrap();
-        let keys = AnnotationKeys { areas: "areas".to_owned(), addresses: "ips".to_owned(), service: None };
+        let keys = AnnotationKeys {
+            areas: "areas".to_owned(),
+            addresses: "ips".to_owned(),
+            service: None,
+            ..AnnotationKeys::default()
+        };
         let file = Source::File(PathBuf::from("deploy/examples/home-and-cloud.yaml"));
         let source = kube::spawn(file, keys, unbounded().0, &mut Threads::default()).unwrap();
         let mut attendant = Attendant {

@@ -313,6 +313,7 @@ impl Decoded for Node {
             areas: annotations.areas,
             addresses: annotations.addresses,
             ready: item.ready.0,
+            more: None,
         }
     }
 }

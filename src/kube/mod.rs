@@ -7,6 +7,7 @@ pub mod decode;
 pub mod file;
 pub mod health;
 pub mod objects;
+pub mod particulars;
 pub mod reflector;
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,15 @@
 //!
 //! In: whole objects, of which [`decode`](super::decode) picks these fields while it reads. Out: small structs. A file
 //! of its own because these are the types that the rest of the daemon knows; how they are decoded is nobody's business.
+//! What flags ask for besides, of nodes alone, is in [`particulars`](super::particulars).
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// The annotation keys that are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+pub use super::particulars::{AddressSource, AreaLabel, Exclusion, Particulars};
+
+/// What is read besides names, deletion and conditions: the keys of annotations, and what flags ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnnotationKeys {
     /// Node: comma-separated areas.
     pub areas: String,
@@ -15,6 +18,18 @@ pub struct AnnotationKeys {
     pub addresses: String,
     /// Service: `true` gives it a name. `None`: Services and EndpointSlices are not watched.
     pub service: Option<String>,
+    /// Node: whether it is in maintenance. `None`: not read, as with the two that follow.
+    pub maintenance: Option<String>,
+    /// Node: its priority.
+    pub priority: Option<String>,
+    /// Node: how it is probed.
+    pub probe: Option<String>,
+    /// Node: labels whose values are areas.
+    pub area_labels: Vec<Arc<str>>,
+    /// Node: labels and taints that exclude it; the first that it has is told.
+    pub exclusions: Vec<Arc<Exclusion>>,
+    /// Node: where its addresses come from, the first that has any. Empty: from the annotation alone.
+    pub addresses_from: Vec<AddressSource>,
 }
 
 /// An object that has a name.
@@ -39,6 +54,8 @@ pub struct Node {
     pub addresses: Option<String>,
     /// The condition of type Ready in `status.conditions`; nodes that are well share one.
     pub ready: Option<Arc<Condition>>,
+    /// What few nodes have, or flags ask for.
+    pub more: Option<Box<Particulars>>,
 }
 
 /// A node condition, without its heartbeat.

@@ -17,7 +17,12 @@ use super::objects::{AnnotationKeys, Node};
 use super::*;
 
 fn keys(service: bool) -> AnnotationKeys {
-    AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: service.then(|| "dns".into()) }
+    AnnotationKeys {
+        areas: "areas".into(),
+        addresses: "ips".into(),
+        service: service.then(|| "dns".into()),
+        ..AnnotationKeys::default()
+    }
 }
 
 fn node(name: &str) -> serde_json::Value {

@@ -62,7 +62,12 @@ impl Rig {
 
     /// One whose earlier run knew this.
     fn after(folder: &Path, after: Duration, before: &Cluster) -> Self {
-        let keys = AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: Some("dns".into()) };
+        let keys = AnnotationKeys {
+            areas: "areas".into(),
+            addresses: "ips".into(),
+            service: Some("dns".into()),
+            ..AnnotationKeys::default()
+        };
         let identity = Identity { zone: "lb.example.test".into(), keys };
         let version = Version { serial: Serial(7), digest: zone(before).digest() };
         let bytes = state::format::encode(&identity, "https://api", Some(NOW - 60), version, before).unwrap();

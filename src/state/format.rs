@@ -198,7 +198,7 @@ pub fn decode(bytes: &[u8], zone: &str) -> Result<State, Flaw> {
         slices.map(|list| WatchEvent::EndpointSlices(all(list, SliceRecord::into_object))),
     ];
     Ok(State {
-        keys: AnnotationKeys { areas, addresses, service },
+        keys: AnnotationKeys { areas, addresses, service, ..AnnotationKeys::default() },
         source: document.source,
         current: document.current,
         version: Version { serial: Serial(document.serial), digest: Digest(digest) },
@@ -264,7 +264,7 @@ impl NodeRecord<String> {
         let ready = ready.map(|ConditionRecord { status, reason, message, since }| {
             Condition { status, reason, message, since }.into()
         });
-        Node { name, deleting, areas, addresses, ready }
+        Node { name, deleting, areas, addresses, ready, more: None }
     }
 }
 

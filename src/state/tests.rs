@@ -14,7 +14,12 @@ const NOW: u64 = 1_800_000_000;
 const VERSION: Version = Version { serial: Serial(1_799_000_000), digest: Digest(77) };
 
 fn identity() -> Identity {
-    let keys = AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: Some("dns".into()) };
+    let keys = AnnotationKeys {
+        areas: "areas".into(),
+        addresses: "ips".into(),
+        service: Some("dns".into()),
+        ..AnnotationKeys::default()
+    };
     Identity { zone: "lb.example.test".into(), keys }
 }
 

@@ -87,6 +87,7 @@ impl Server {
                         areas: Some(random.some(&["home", "cloud", "garden"]).join(",")),
                         addresses: Some(random.some(&addresses).join(",")),
                         ready: Some(Condition { status, ..Condition::default() }.into()),
+                        more: None,
                     })
                 };
                 self.nodes.change(version, change);

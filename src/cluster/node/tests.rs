@@ -1,7 +1,12 @@
 //! The rules for areas and addresses in answers.md, and what people write instead.
 
-use std::net::Ipv4Addr;
+mod particulars;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::super::excerpt::Excerpt;
+use super::super::fault::{Annotation, Problem};
+use super::super::listing::FAULT_LIMIT;
 use super::*;
 
 fn node(areas: &str, addresses: &str) -> Node {

@@ -122,7 +122,7 @@ fn node() -> impl Strategy<Value = objects::Node> {
     (node_name(), proptest::bool::weighted(0.1), areas, addresses, ready).prop_map(
         |(name, deleting, areas, addresses, ready)| {
             let ready = ready.map(|status| Condition { status: status.into(), ..Condition::default() }.into());
-            objects::Node { name, deleting, areas, addresses, ready }
+            objects::Node { name, deleting, areas, addresses, ready, more: None }
         },
     )
 }

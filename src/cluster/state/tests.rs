@@ -27,6 +27,7 @@ fn node(name: &str, areas: &str, addresses: &str) -> Object {
         areas: Some(areas.into()),
         addresses: Some(addresses.into()),
         ready: ready("True"),
+        more: None,
     }
 }
 

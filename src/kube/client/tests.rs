@@ -16,7 +16,7 @@ use crate::thread::Threads;
 const EMPTY: &str = r#"{"kind":"NodeList","metadata":{"resourceVersion":"7"},"items":[]}"#;
 
 fn keys() -> AnnotationKeys {
-    AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: None }
+    AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: None, ..AnnotationKeys::default() }
 }
 
 fn client(location: Location) -> (Client, Threads) {

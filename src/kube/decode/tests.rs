@@ -10,6 +10,7 @@ fn keys() -> AnnotationKeys {
         areas: "k8s.pootis.network/node-areas".into(),
         addresses: "k8s.pootis.network/node-ips".into(),
         service: Some("k8s.pootis.network/dns".into()),
+        ..AnnotationKeys::default()
     }
 }
 
@@ -48,6 +49,7 @@ fn a_node_as_kubectl_writes_it() {
         areas: Some("home, rack-2".into()),
         addresses: Some("203.0.113.10, 2001:db8:0:1::10".into()),
         ready: Some(condition("True", "", "", "").into()),
+        more: None,
     };
     assert_eq!(node, expect);
 }

@@ -8,7 +8,12 @@ use crate::kube::objects::{NamespacedName, Node, Service};
 use crate::thread::Threads;
 
 fn keys() -> AnnotationKeys {
-    AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: Some("dns".into()) }
+    AnnotationKeys {
+        areas: "areas".into(),
+        addresses: "ips".into(),
+        service: Some("dns".into()),
+        ..AnnotationKeys::default()
+    }
 }
 
 fn ages() -> Staleness {

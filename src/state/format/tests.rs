@@ -5,7 +5,12 @@ use crate::kube::objects::Condition;
 use crate::zone::fixture;
 
 fn identity() -> Identity {
-    let keys = AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: Some("dns".into()) };
+    let keys = AnnotationKeys {
+        areas: "areas".into(),
+        addresses: "ips".into(),
+        service: Some("dns".into()),
+        ..AnnotationKeys::default()
+    };
     Identity { zone: "lb.example.test".into(), keys }
 }
 

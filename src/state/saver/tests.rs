@@ -20,7 +20,12 @@ struct Rig {
 impl Rig {
     fn new(earlier: Option<u64>) -> Self {
         let start = Instant::now();
-        let keys = AnnotationKeys { areas: "areas".into(), addresses: "ips".into(), service: Some("dns".into()) };
+        let keys = AnnotationKeys {
+            areas: "areas".into(),
+            addresses: "ips".into(),
+            service: Some("dns".into()),
+            ..AnnotationKeys::default()
+        };
         let identity = Identity { zone: "lb.example.test".into(), keys };
         let staleness = Arc::new(Staleness::new(Kind::ALL.map(Kind::resource), start));
         let origin = Origin { source: Described::new("a test"), staleness: Arc::clone(&staleness) };
