@@ -6,11 +6,12 @@
 //! a stream could not be picked up again in the middle of an object: it is noted as a [`Fault`] and costs that one
 //! object, and the thousands of good ones around it still count. Only a document that is broken as JSON or YAML fails.
 //!
-//! Which fields count is in `records`, how a single value is taken in `slot`, how the others are jumped over in [`json`]; the
-//! types that come out are in [`super::objects`].
+//! Which fields count is in `records` and, where a flag asks for more of nodes, in `particulars`; how a single value is
+//! taken in `slot`, how the others are jumped over in [`json`]; the types that come out are in [`super::objects`].
 
 pub mod json;
 mod nesting;
+mod particulars;
 mod records;
 mod slot;
 #[cfg(test)]
@@ -21,7 +22,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer};
 
-use self::records::{Annotations, Labels, List, RawEndpoint, Ready};
+use self::particulars::{Labels, NodeSpec};
+use self::records::{Annotations, List, NodeStatus, RawEndpoint};
 use self::slot::{Context, Slot};
 use super::Kind;
 use super::objects::{AnnotationKeys, Condition, Endpoint, EndpointSlice, NamespacedName, Node, Object, Service};
@@ -121,7 +123,8 @@ pub struct Item {
     pub reason: String,
     /// `message` of a Status: a sentence for people.
     pub message: String,
-    ready: Ready,
+    spec: NodeSpec,
+    status: NodeStatus,
     endpoints: Vec<RawEndpoint>,
     faults: Vec<Fault>,
 }
@@ -303,17 +306,19 @@ impl Item {
 
 impl Decoded for Node {
     const KIND: Kind = Kind::Node;
-    const FIELDS: &'static [&'static str] = &["metadata", "status"];
+    const FIELDS: &'static [&'static str] = &["metadata", "spec", "status"];
 
-    fn pick(item: Item) -> Self {
+    fn pick(mut item: Item) -> Self {
+        let NodeStatus { ready, addresses } = item.status;
+        let more = particulars::gather(&mut item.metadata, item.spec, addresses);
         let Metadata { name, deletion_timestamp, annotations, .. } = item.metadata;
         Self {
             name,
             deleting: !deletion_timestamp.is_empty(),
             areas: annotations.areas,
             addresses: annotations.addresses,
-            ready: item.ready.0,
-            more: None,
+            ready: ready.0,
+            more,
         }
     }
 }

@@ -32,6 +32,13 @@ pub struct AnnotationKeys {
     pub addresses_from: Vec<AddressSource>,
 }
 
+impl AnnotationKeys {
+    /// Whether any taint counts.
+    pub fn taints_count(&self) -> bool {
+        self.exclusions.iter().any(|exclusion| matches!(**exclusion, Exclusion::Taint { .. }))
+    }
+}
+
 /// An object that has a name.
 pub trait Object: Clone + Debug + PartialEq {
     /// What tells it from others of its kind.

@@ -95,6 +95,11 @@ pub enum Exclusion {
 }
 
 impl Exclusion {
+    /// Whether it is about the label of this key.
+    pub fn names_label(&self, of: &str) -> bool {
+        matches!(self, Self::Label { key, .. } if key == of)
+    }
+
     /// Whether it is this label.
     pub fn is_label(&self, of: &str, with: &str) -> bool {
         matches!(self, Self::Label { key, value } if key == of && value.as_deref().is_none_or(|value| value == with))

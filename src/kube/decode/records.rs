@@ -7,8 +7,10 @@ use std::sync::{Arc, LazyLock};
 
 use serde::de::{MapAccess, SeqAccess};
 
+use super::particulars::StatusAddresses;
 use super::slot::{Context, Record, Slot, Value};
-use super::{Condition, Endpoint, Event, Item, Metadata, SERVICE_LABEL};
+use super::{Condition, Endpoint, Event, Item, Metadata};
+use crate::kube::objects::AddressSource;
 
 impl Record for Event {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
@@ -61,7 +63,8 @@ impl Record for Item {
             "apiVersion" => context.value(map, "apiVersion", &mut self.api_version),
             "kind" => context.value(map, "kind", &mut self.kind),
             "metadata" => context.value(map, "metadata", &mut self.metadata),
-            "status" => context.value(map, "status", &mut NodeStatus(&mut self.ready)),
+            "status" => context.value(map, "status", &mut self.status),
+            "spec" if context.keys.taints_count() => context.value(map, "spec", &mut self.spec),
             "endpoints" => context.value(map, "endpoints", &mut self.endpoints),
             "code" => context.value(map, "code", &mut self.code),
             "reason" => context.value(map, "reason", &mut self.reason),
@@ -90,7 +93,12 @@ impl Record for Metadata {
 pub(super) struct Annotations {
     pub(super) areas: Option<String>,
     pub(super) addresses: Option<String>,
+    /// The place of the annotation among those that addresses come from, where there are others.
+    pub(super) addresses_at: Option<usize>,
     pub(super) service: Option<String>,
+    pub(super) maintenance: Option<String>,
+    pub(super) priority: Option<String>,
+    pub(super) probe: Option<String>,
 }
 
 impl Record for Annotations {
@@ -99,36 +107,40 @@ impl Record for Annotations {
         if key == context.keys.areas {
             context.value(map, PATH, &mut self.areas)
         } else if key == context.keys.addresses {
+            let places = &context.keys.addresses_from;
+            self.addresses_at = places.iter().position(|source| *source == AddressSource::Annotation);
+            if self.addresses_at.is_none() && !places.is_empty() {
+                return context.skip(map);
+            }
             context.value(map, PATH, &mut self.addresses)
         } else if Some(key) == context.keys.service.as_deref() {
             context.value(map, PATH, &mut self.service)
+        } else if Some(key) == context.keys.maintenance.as_deref() {
+            context.value(map, PATH, &mut self.maintenance)
+        } else if Some(key) == context.keys.priority.as_deref() {
+            context.value(map, PATH, &mut self.priority)
+        } else if Some(key) == context.keys.probe.as_deref() {
+            context.value(map, PATH, &mut self.probe)
         } else {
             context.skip(map)
         }
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Labels {
-    pub(super) service: Option<String>,
-}
-
-impl Record for Labels {
-    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
-        match key {
-            SERVICE_LABEL => context.value(map, "metadata.labels", &mut self.service),
-            _ => context.skip(map),
-        }
-    }
-}
-
 /// `status` of a Node. A Status object has a string there, which is a fault that nobody asks for.
-struct NodeStatus<'a>(&'a mut Ready);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NodeStatus {
+    pub(super) ready: Ready,
+    pub(super) addresses: StatusAddresses,
+}
 
-impl Record for NodeStatus<'_> {
+impl Record for NodeStatus {
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
         match key {
-            "conditions" => context.value(map, "status.conditions", self.0),
+            "conditions" => context.value(map, "status.conditions", &mut self.ready),
+            "addresses" if !context.keys.addresses_from.is_empty() => {
+                context.value(map, "status.addresses", &mut self.addresses)
+            }
             _ => context.skip(map),
         }
     }

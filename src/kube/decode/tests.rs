@@ -1,3 +1,5 @@
+mod particulars;
+
 use std::rc::Rc;
 
 use serde_json::{Value, json};
