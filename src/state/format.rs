@@ -9,6 +9,8 @@
 //! shows it to people. The records are types of their own, since what is on disk is a promise to later versions. Pure, so
 //! that every way to damage a file is tested.
 
+mod wishes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hasher;
@@ -17,6 +19,7 @@ use domain::base::Serial;
 use serde::{Deserialize, Serialize, Serializer};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use self::wishes::{Keys, ParticularsRecord};
 use super::Identity;
 use crate::cluster::{Cluster, Slice};
 use crate::kube::objects::{self, AnnotationKeys, Condition, Endpoint, EndpointSlice, NamespacedName, Node, Service};
@@ -79,7 +82,7 @@ impl fmt::Display for Flaw {
 #[derive(Serialize, Deserialize)]
 struct Document<T, N, S, E> {
     zone: T,
-    annotations: Annotations<T>,
+    annotations: Keys<T>,
     source: T,
     current: Option<u64>,
     serial: u32,
@@ -93,19 +96,14 @@ struct Document<T, N, S, E> {
 type Stored = Document<String, Vec<NodeRecord<String>>, Vec<ServiceRecord<String>>, Vec<SliceRecord<String>>>;
 
 #[derive(Serialize, Deserialize)]
-struct Annotations<T> {
-    areas: T,
-    addresses: T,
-    service: Option<T>,
-}
-
-#[derive(Serialize, Deserialize)]
 struct NodeRecord<T> {
     name: T,
     deleting: bool,
     areas: Option<T>,
     addresses: Option<T>,
     ready: Option<ConditionRecord<T>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<ParticularsRecord<T>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -156,11 +154,7 @@ pub fn encode(
     let known = |kind| cluster.loaded(kind);
     let document = Document {
         zone: identity.zone.as_str(),
-        annotations: Annotations {
-            areas: identity.keys.areas.as_str(),
-            addresses: &identity.keys.addresses,
-            service: identity.keys.service.as_deref(),
-        },
+        annotations: Keys::of(&identity.keys),
         source,
         current,
         serial: version.serial.into_int(),
@@ -189,16 +183,16 @@ pub fn decode(bytes: &[u8], zone: &str) -> Result<State, Flaw> {
     if document.zone != zone {
         return Err(Flaw::OtherZone(document.zone));
     }
-    let Annotations { areas, addresses, service } = document.annotations;
+    let keys = document.annotations.into_keys();
     let digest = u128::from_str_radix(&document.digest, 16).map_err(|error| Flaw::Unreadable(error.to_string()))?;
     let (nodes, services, slices) = (document.nodes, document.services, document.slices);
     let objects = [
-        nodes.map(|list| WatchEvent::Nodes(all(list, NodeRecord::into_object))),
+        nodes.map(|list| WatchEvent::Nodes(all(list, |node| node.into_object(&keys)))),
         services.map(|list| WatchEvent::Services(all(list, ServiceRecord::into_object))),
         slices.map(|list| WatchEvent::EndpointSlices(all(list, SliceRecord::into_object))),
     ];
     Ok(State {
-        keys: AnnotationKeys { areas, addresses, service, ..AnnotationKeys::default() },
+        keys,
         source: document.source,
         current: document.current,
         version: Version { serial: Serial(document.serial), digest: Digest(digest) },
@@ -206,7 +200,7 @@ pub fn decode(bytes: &[u8], zone: &str) -> Result<State, Flaw> {
     })
 }
 
-fn all<R, T: objects::Object>(list: Vec<R>, object: fn(R) -> T) -> Change<T> {
+fn all<R, T: objects::Object>(list: Vec<R>, object: impl Fn(R) -> T) -> Change<T> {
     Change::Replaced(list.into_iter().map(object).collect())
 }
 
@@ -254,17 +248,19 @@ impl<'a> NodeRecord<&'a str> {
             areas: node.areas.as_deref(),
             addresses: node.addresses.as_deref(),
             ready,
+            more: node.more.as_deref().map(ParticularsRecord::of),
         }
     }
 }
 
 impl NodeRecord<String> {
-    fn into_object(self) -> Node {
-        let Self { name, deleting, areas, addresses, ready } = self;
+    fn into_object(self, keys: &AnnotationKeys) -> Node {
+        let Self { name, deleting, areas, addresses, ready, more } = self;
         let ready = ready.map(|ConditionRecord { status, reason, message, since }| {
             Condition { status, reason, message, since }.into()
         });
-        Node { name, deleting, areas, addresses, ready, more: None }
+        let more = more.and_then(|more| more.into_particulars(keys).boxed());
+        Node { name, deleting, areas, addresses, ready, more }
     }
 }
 

@@ -48,7 +48,7 @@ pub struct StateConfig {
 pub struct Identity {
     /// The zone's name.
     pub zone: String,
-    /// Which annotations were read.
+    /// What was read of objects.
     pub keys: AnnotationKeys,
 }
 
@@ -66,7 +66,7 @@ pub struct Origin {
 pub struct Earlier {
     /// The version of the zone that it published last.
     pub version: Version,
-    /// What can be served; `None` when it is too old, or the annotations were other ones.
+    /// What can be served; `None` when it is too old, or other annotations, labels, taints or addresses were asked for.
     pub fallback: Option<Fallback>,
 }
 
@@ -234,7 +234,9 @@ fn fallback(
 /// Why nothing of a state is served, though there is nothing wrong with it.
 fn unserved(state: &State, config: &StateConfig, identity: &Identity, age: Age) -> Option<String> {
     if state.keys != identity.keys {
-        return Some("the flags name other annotations than when it was written".to_owned());
+        return Some(
+            "the flags name other annotations, labels, taints or addresses than when it was written".to_owned(),
+        );
     }
     let max = config.max_age;
     age.is_beyond(max).then(|| format!("it is {age}, which is more than --state-max-age, {}", human(max)))

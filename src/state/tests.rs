@@ -7,6 +7,7 @@ use domain::base::Serial;
 
 use super::*;
 use crate::cluster::Cluster;
+use crate::kube::objects::{AddressSource, Exclusion};
 use crate::zone::fixture;
 use crate::zone::serial::Digest;
 
@@ -78,7 +79,11 @@ fn with_other_annotations_only_the_serial_counts() {
     for keys in [
         AnnotationKeys { areas: "other".into(), ..keys.clone() },
         AnnotationKeys { addresses: "other".into(), ..keys.clone() },
-        AnnotationKeys { service: None, ..keys },
+        AnnotationKeys { service: None, ..keys.clone() },
+        AnnotationKeys { maintenance: Some("other".into()), ..keys.clone() },
+        AnnotationKeys { addresses_from: vec![AddressSource::Internal], ..keys.clone() },
+        AnnotationKeys { area_labels: vec!["other".into()], ..keys.clone() },
+        AnnotationKeys { exclusions: vec![Exclusion::Label { key: "other".into(), value: None }.into()], ..keys },
     ] {
         let found = start_with(&bytes(&Identity { keys, ..identity() }, Some(NOW)), Some(NOW));
         assert_eq!(found, (Some(VERSION), 0));

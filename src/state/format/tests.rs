@@ -179,3 +179,47 @@ fn people_can_read_it() {
     assert_eq!(document["slices"][0]["ready"], serde_json::json!(["attic", "vm-1"]));
     assert_eq!(document["slices"][0]["terminating"], serde_json::json!(["vm-9"]));
 }
+
+#[test]
+fn what_flags_ask_for_besides_is_kept() {
+    use crate::kube::objects::{AddressSource, AreaLabel, Exclusion, Particulars};
+    let label = Exclusion::Label { key: "spare".into(), value: Some("yes".into()) };
+    let taint = Exclusion::Taint { key: "node.kubernetes.io/unschedulable".into(), effect: None };
+    let identity = Identity {
+        keys: AnnotationKeys {
+            maintenance: Some("maintenance".into()),
+            priority: Some("priority".into()),
+            probe: Some("probe".into()),
+            area_labels: vec!["zone".into(), "rack".into()],
+            exclusions: vec![label.into(), taint.clone().into()],
+            addresses_from: AddressSource::ALL.into(),
+            ..identity().keys
+        },
+        ..identity()
+    };
+    let area = |key: &str, value: &str| AreaLabel { key: key.into(), value: value.into() };
+    let all = Particulars {
+        maintenance: Some("2026-11-24T06:00:00Z".into()),
+        priority: Some("-7".into()),
+        probe: Some("none".into()),
+        exclusion: Some(taint.into()),
+        area_labels: vec![area("rack", "7"), area("zone", "eu-west-1a")],
+        addresses: vec![
+            (AddressSource::Annotation, "203.0.113.7, x".into()),
+            (AddressSource::External, "198.51.100.7".into()),
+            (AddressSource::Internal, "10.0.0.7,fd00::7".into()),
+        ],
+    };
+    let spare = Particulars { priority: Some("10".into()), ..Particulars::default() };
+    let with = |name, more: Particulars| Node { more: more.boxed(), ..fixture::node(name, "home", "") };
+    let mut cluster = Cluster::new(true);
+    let nodes = vec![with("attic", all), with("cellar", spare), fixture::node("garage", "home", "192.0.2.1")];
+    cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.clone())));
+    let bytes = encode(&identity, "", None, VERSION_7, &cluster).unwrap();
+    let state = decode(&bytes, "lb.example.test").unwrap();
+    assert_eq!(state.keys, identity.keys);
+    assert_eq!(state.objects[0], WatchEvent::Nodes(Change::Replaced(nodes)));
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.contains(r#""more":{"priority":"10"}}"#), "what is not there is not written: {text}");
+    assert!(!String::from_utf8(encoded(&self::cluster())).unwrap().contains("more"));
+}
