@@ -3,6 +3,7 @@
 
 mod kubernetes;
 mod listening;
+mod nodes;
 mod replies;
 mod running;
 mod zone;
@@ -11,13 +12,14 @@ use std::sync::LazyLock;
 
 pub use self::kubernetes::*;
 pub use self::listening::*;
+pub use self::nodes::*;
 pub use self::replies::*;
 pub use self::running::*;
 pub use self::zone::*;
 
 /// Every flag, in the order of `--help`.
 pub static FLAGS: LazyLock<Vec<&'static Flag>> = LazyLock::new(|| {
-    let groups = [SERVED, LISTENING, KUBERNETES, REPLIES, RUNNING];
+    let groups = [SERVED, LISTENING, KUBERNETES, NODES, REPLIES, RUNNING];
     groups.into_iter().flatten().copied().collect()
 });
 

@@ -1,6 +1,7 @@
 //! Whole command lines in, configurations and their warnings out.
 
 mod cookies;
+mod nodes;
 mod wrong_values;
 
 use std::ffi::OsString;
@@ -74,6 +75,9 @@ fn three_flags_are_enough() {
         areas: "k8s.pootis.network/node-areas".to_owned(),
         addresses: "k8s.pootis.network/node-ips".to_owned(),
         service: Some("k8s.pootis.network/dns".to_owned()),
+        maintenance: Some("k8s.pootis.network/node-maintenance".to_owned()),
+        priority: Some("k8s.pootis.network/node-priority".to_owned()),
+        probe: Some("k8s.pootis.network/node-probe".to_owned()),
         ..AnnotationKeys::default()
     };
     assert_eq!(config.annotations, keys);
