@@ -1,4 +1,4 @@
-//! `--rate-limit`, `--rate-limit-exempt` and `--tcp-connections` in, what the DNS side allows its clients out.
+//! `--rate-limit`, `--rate-limit-exempt`, `--max-answers` and `--tcp-connections` in, what the DNS side allows its clients out.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -33,6 +33,13 @@ pub(super) fn tcp(arguments: &Arguments) -> Result<tcp::Limits, Error> {
     let connections = whole_number(value.text).filter(|number| (1..=MAX_CONNECTIONS).contains(number));
     let connections = connections.ok_or_else(|| value.wrong("is not such a number"))?;
     Ok(tcp::Limits { connections, ..tcp::Limits::default() })
+}
+
+pub(super) fn max_answers(arguments: &Arguments) -> Result<Option<NonZeroU32>, Error> {
+    let value = required(arguments, &flags::MAX_ANSWERS)?;
+    let most = whole_number(value.text).and_then(|number| u16::try_from(number).ok()); // as many as a header can count
+    let most = most.ok_or_else(|| value.wrong("is not such a number"))?;
+    Ok(NonZeroU32::new(u32::from(most)))
 }
 
 fn networks(value: Value<'_>) -> Result<Vec<Network>, Error> {

@@ -85,6 +85,7 @@ impl Config {
             server_id: short_text(&arguments, &flags::SERVER_ID)?,
             version_bind: short_text(&arguments, &flags::VERSION_BIND)?,
             cookie_secrets: cookies::secrets(arguments.value(&flags::COOKIE_SECRET_FILE))?,
+            max_answers: limits::max_answers(&arguments)?,
         };
         let state = state::parse(&arguments, &mut warnings)?;
         let lame_duck = lame_duck(&arguments, is_pod())?;

@@ -151,8 +151,8 @@ fn say_of_zone(zone: &Zone, question: Question<'_>, context: &Context<'_>, reply
         Lookup::Outside => return Said::error(OptRcode::REFUSED).because(ExtendedErrorCode::NOT_AUTHORITATIVE),
     };
     match question.rtype {
-        Rtype::A if !found.a().is_empty() => say_addresses(found.a(), rotation, reply),
-        Rtype::AAAA if !found.aaaa().is_empty() => say_addresses(found.aaaa(), rotation, reply),
+        Rtype::A if !found.a().is_empty() => say_addresses(found.a(), context, reply),
+        Rtype::AAAA if !found.aaaa().is_empty() => say_addresses(found.aaaa(), context, reply),
         Rtype::SOA if is_apex => Said::answer(usize::from(reply.put_apex_record(zone.soa(), QUESTION)), 1),
         Rtype::NS if is_apex => say_servers(zone, rotation, reply),
         Rtype::AXFR | Rtype::IXFR => Said::error(OptRcode::REFUSED),
@@ -162,9 +162,11 @@ fn say_of_zone(zone: &Zone, question: Question<'_>, context: &Context<'_>, reply
     }
 }
 
+/// As many addresses as are wanted: fewer of them than there are is no truncation.
 #[inline]
-fn say_addresses<const LEN: usize>(rrset: RRset<'_, LEN>, rotation: u32, reply: &mut Reply<'_>) -> Said {
-    Said::answer(reply.put_rrset(rrset, rotation), rrset.count())
+fn say_addresses<const LEN: usize>(rrset: RRset<'_, LEN>, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
+    let wanted = context.config.max_answers.map_or(rrset.count(), |most| rrset.count().min(most.get() as usize));
+    Said::answer(reply.put_rrset(rrset, wanted, context.rotation), wanted)
 }
 
 /// The name or the type does not exist: the SOA in the authority section.

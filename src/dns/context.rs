@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::zone::names::Name;
@@ -15,13 +16,16 @@ pub struct AnswerConfig {
     pub version_bind: Option<String>,
     /// Secrets of server cookies (RFC 9018): replies carry a cookie of the first, and cookies of all are believed.
     pub cookie_secrets: Vec<[u8; 16]>,
+    /// The most addresses in a reply; `None`: all.
+    pub max_answers: Option<NonZeroU32>,
 }
 
 /// Without the secrets.
 impl fmt::Debug for AnswerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server_id, version_bind, cookie_secrets } = self;
-        write!(f, "AnswerConfig({server_id:?}, {version_bind:?}, {} secrets)", cookie_secrets.len())
+        let Self { server_id, version_bind, cookie_secrets, max_answers } = self;
+        let secrets = cookie_secrets.len();
+        write!(f, "AnswerConfig({server_id:?}, {version_bind:?}, {secrets} secrets, {max_answers:?})")
     }
 }
 

@@ -6,6 +6,8 @@
 //! is. A file of its own for the speed alone. Nearly all queries are plain, and what costs time is code that has left the
 //! processor's cache while the kernel had the next packets: this is a fraction of the general way's.
 
+use std::num::NonZeroU32;
+
 use super::answer::Answered;
 use super::context::{MAX_UDP, MIN_UDP};
 use super::counters::{Outcome, QueryType};
@@ -27,6 +29,34 @@ const HTTPS: u32 = 65 << 16 | 1;
 /// Up to how many records are moved one by one: a record is a move or two, and a call of memcpy costs more than three of
 /// them.
 const FEW: u32 = 8;
+
+/// How many records of an RRset a reply has. A type for each way, so that no query pays for a limit that is not set.
+pub trait Window: Copy {
+    /// How many of `count` records.
+    fn of(self, count: u32) -> u32;
+}
+
+/// All of them.
+#[derive(Clone, Copy, Debug)]
+pub struct All;
+
+impl Window for All {
+    #[inline(always)]
+    fn of(self, count: u32) -> u32 {
+        count
+    }
+}
+
+/// At most so many: a window that moves by one from reply to reply, as the start of the RRset does.
+#[derive(Clone, Copy, Debug)]
+pub struct AtMost(pub NonZeroU32);
+
+impl Window for AtMost {
+    #[inline(always)]
+    fn of(self, count: u32) -> u32 {
+        count.min(self.0.get())
+    }
+}
 
 /// A message with one question, and behind that an OPT record without options or nothing.
 #[derive(Clone, Copy)]
@@ -90,7 +120,7 @@ impl Asked {
 }
 
 /// Turns the query that is the first `len` octets of `message` into its reply, if it is a plain question. `hint`: the name
-/// of the zone that it probably asks for. Addresses start with the one that `rotation` says.
+/// of the zone that it probably asks for. Addresses start with the one that `rotation` says, and are as many as `window` says.
 #[inline(never)]
 pub fn answer(
     message: &mut [u8; MAX_QUERY],
@@ -98,6 +128,7 @@ pub fn answer(
     zone: &Zone,
     hint: Option<&Name>,
     rotation: u32,
+    window: impl Window,
 ) -> Option<Answered> {
     let asked = Asked::parse(message, len)?;
     let name = asked.name(message)?;
@@ -109,20 +140,22 @@ pub fn answer(
     };
     let Some(first) = rotation.checked_rem(count) else { return answer_soa(message, asked, zone, Some(known)) };
     let records = known.records().get(from..from + count as usize * each)?;
-    let len = asked.end + records.len();
+    let shown = window.of(count);
+    let len = asked.end + shown as usize * each;
     if len > asked.limit {
         return None;
     }
     put(message.get_mut(asked.end..len)?, records, each, first as usize * each);
-    message[7] = count as u8; // ANCOUNT, whose high octet is 0
+    message[7] = shown as u8; // ANCOUNT, whose high octet is 0
     let octets = asked.finish(message, 0, len);
     Some(Answered { octets, rtype, outcome: Outcome::NoError, truncated: false })
 }
 
-/// Fills `room` with `records` of `each` octets, starting `first` octets behind their start.
+/// Fills `room`, which has none for more than all of them, with `records` of `each` octets, starting `first` octets behind
+/// their start.
 #[inline(always)]
 fn put(room: &mut [u8], records: &[u8], each: usize, first: usize) {
-    if records.len() > FEW as usize * each {
+    if room.len() > FEW as usize * each {
         return put_many(room, records, first);
     }
     let (mut at, mut from) = (0, first);
@@ -141,9 +174,18 @@ fn put(room: &mut [u8], records: &[u8], each: usize, first: usize) {
 #[inline(never)]
 fn put_many(room: &mut [u8], records: &[u8], first: usize) {
     let (before, from) = records.split_at_checked(first).unwrap_or_default();
-    if let Some((start, rest)) = room.split_at_mut_checked(from.len()) {
-        start.copy_from_slice(from);
-        rest.copy_from_slice(before);
+    match room.split_at_mut_checked(from.len()) {
+        Some((start, rest)) => {
+            start.copy_from_slice(from);
+            if let Some(before) = before.get(..rest.len()) {
+                rest.copy_from_slice(before);
+            }
+        }
+        None => {
+            if let Some(from) = from.get(..room.len()) {
+                room.copy_from_slice(from);
+            }
+        }
     }
 }
 

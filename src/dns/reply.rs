@@ -59,11 +59,12 @@ impl<'r> Reply<'r> {
         fits
     }
 
-    /// Appends as many records of `rrset` as fit, starting where `rotation` says, and returns their number.
+    /// Appends as many of `wanted` records of `rrset`, which has no fewer, as fit, starting where `rotation` says, and
+    /// returns their number.
     #[inline]
-    pub fn put_rrset<const LEN: usize>(&mut self, rrset: RRset<'_, LEN>, rotation: u32) -> usize {
+    pub fn put_rrset<const LEN: usize>(&mut self, rrset: RRset<'_, LEN>, wanted: usize, rotation: u32) -> usize {
         let room = self.limit.saturating_sub(self.len) / LEN;
-        let count = room.min(rrset.count());
+        let count = room.min(wanted);
         let target = self.buffer.get_mut(self.len..self.len + count * LEN).unwrap_or_default();
         put_rotated(target.as_chunks_mut().0, rrset, rotation);
         self.len += target.len();
@@ -139,20 +140,22 @@ mod tests {
     #[test]
     fn an_rrset_starts_at_each_record_in_turn_and_has_all_that_fit() {
         let records = [[1; 4], [2; 4], [3; 4]];
-        let rotated = |rotation, limit| {
+        let window = |wanted, rotation, limit| {
             let mut buffer = [0; 30];
             let mut reply = Reply::behind_header(&mut buffer, limit);
-            let count = reply.put_rrset(RRset(&records), rotation);
+            let count = reply.put_rrset(RRset(&records), wanted, rotation);
             assert_eq!(reply.len(), Header::LEN + 4 * count);
             reply.written()[Header::LEN..].chunks(4).map(|record| record[0]).collect::<Vec<_>>()
         };
+        let rotated = |rotation, limit| window(3, rotation, limit);
         for (rotation, expect) in [(0, [1, 2, 3]), (1, [2, 3, 1]), (2, [3, 1, 2]), (u32::MAX, [1, 2, 3])] {
             assert_eq!(rotated(rotation, 30), expect);
             assert_eq!(rotated(rotation, 24), expect);
             assert_eq!(rotated(rotation, 23), expect[..2]);
             assert_eq!(rotated(rotation, 12), expect[..0]);
+            assert_eq!((window(2, rotation, 30), window(1, rotation, 30)), (expect[..2].into(), expect[..1].into()));
         }
-        assert_eq!(Reply::behind_header(&mut [0; 30], 30).put_rrset::<4>(RRset(&[]), 7), 0);
+        assert_eq!(Reply::behind_header(&mut [0; 30], 30).put_rrset::<4>(RRset(&[]), 0, 7), 0);
     }
 
     #[test]
@@ -163,7 +166,7 @@ mod tests {
         {
             let mut buffer = [0; 100];
             let mut reply = Reply::behind_header(&mut buffer, limit);
-            let count = reply.put_rrset(RRset(&records), rotation);
+            let count = reply.put_rrset(RRset(&records), 20, rotation);
             let written: Vec<_> = reply.written()[Header::LEN..].chunks(4).map(|record| u32::from(record[0])).collect();
             let expect: Vec<_> = (rotation..).map(|number| number % 20).take(count).collect();
             assert_eq!((count, written), (20.min((limit - Header::LEN) / 4), expect));

@@ -20,7 +20,7 @@ use super::counters::{Family, Outcome, UdpCounters};
 use super::limits::{Kind, Limiter, RateLimits};
 use super::message::probable_name;
 use super::mmsg::{Batch, Datagram, Wait};
-use super::plain;
+use super::plain::{self, All, AtMost, Window};
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
 use crate::zone::names::{AHEAD, Name};
@@ -59,6 +59,13 @@ where
 {
     /// Answers queries until it is told to stop.
     pub fn run(self, stop: &Stop) {
+        match self.config.max_answers {
+            None => self.run_with(All, stop),
+            Some(most) => self.run_with(AtMost(most), stop),
+        }
+    }
+
+    fn run_with(self, window: impl Window, stop: &Stop) {
         let sockets = self.sockets;
         let mut exchange = Exchange {
             published: Reader::new(self.published),
@@ -69,6 +76,7 @@ where
                 answer: self.answer,
                 reply: Box::new([0; MAX_UDP]),
                 rotation: 0,
+                window,
                 now: 0,
             },
             batch: Batch::default(),
@@ -87,9 +95,9 @@ where
 }
 
 /// A worker at work.
-struct Exchange<F> {
+struct Exchange<F, W> {
     published: Reader,
-    answering: Answering<F>,
+    answering: Answering<F, W>,
     batch: Batch,
     /// Batches since the clock was read.
     turns: u32,
@@ -102,7 +110,7 @@ struct Exchange<F> {
 }
 
 /// What it takes to answer.
-struct Answering<F> {
+struct Answering<F, W> {
     config: Arc<AnswerConfig>,
     limiter: Option<Limiter>,
     counters: Arc<UdpCounters>,
@@ -110,11 +118,12 @@ struct Answering<F> {
     /// Where a reply is put together that is not made of its query in place.
     reply: Box<[u8; MAX_UDP]>,
     rotation: u32,
+    window: W,
     /// The time when the clock was last read, in seconds.
     now: u32,
 }
 
-impl<F> Exchange<F>
+impl<F, W: Window> Exchange<F, W>
 where
     F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> Answered,
 {
@@ -223,7 +232,7 @@ where
     }
 }
 
-impl<F> Answering<F>
+impl<F, W: Window> Answering<F, W>
 where
     F: FnMut(&[u8], Option<&Zone>, &Context<'_>, &mut [u8]) -> Answered,
 {
@@ -245,7 +254,9 @@ where
             self.rotation = self.rotation.wrapping_add(1);
             let family = if datagram.is_ipv4() { Family::V4 } else { Family::V6 };
             let hint = hints.next().copied().flatten();
-            let plain = zone.and_then(|zone| plain::answer(datagram.octets, datagram.len, zone, hint, self.rotation));
+            let (rotation, window) = (self.rotation, self.window);
+            let plain =
+                zone.and_then(|zone| plain::answer(datagram.octets, datagram.len, zone, hint, rotation, window));
             let (answered, len) = match (plain, &mut self.limiter) {
                 (Some(answered), None) => (answered, answered.len()),
                 (Some(answered), Some(limiter)) => {

@@ -36,6 +36,18 @@ flags! {
         allowed: "the path of a file with one or two lines of 32 hexadecimal digits",
         example: "/etc/k8s-node-dns/cookie-secrets",
     }
+    /// `--max-answers`
+    MAX_ANSWERS {
+        name: "max-answers",
+        value: Some("NUMBER"),
+        default: Default::Text("0"),
+        section: Section::Replies,
+        summary: "Addresses in a reply at most, of those of the type asked for; 0: all",
+        details: "Which ones moves on by one from reply to reply. It counts over UDP and TCP and sets no TC. Glue beside \
+            NS records is whole.",
+        allowed: "a number from 0 to 65535",
+        example: "8",
+    }
     /// `--rate-limit`
     RATE_LIMIT {
         name: "rate-limit",

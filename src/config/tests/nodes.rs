@@ -1,4 +1,4 @@
-//! What the flags ask for of nodes.
+//! What the flags ask for of nodes, and how many of their addresses are answered.
 
 use crate::kube::objects::{AddressSource, Exclusion};
 
@@ -70,4 +70,13 @@ fn two_annotations_of_the_same_key_are_told() {
         "--ips-annotation and --probe-annotation are the same key, x",
     ];
     assert_eq!(config.warnings, expect);
+}
+
+#[test]
+fn as_many_answers_as_are_said() {
+    for (text, expect) in [("0", None), ("1", Some(1)), ("65535", Some(65_535))] {
+        let most = config(&[&format!("--max-answers={text}")]).answer.max_answers;
+        assert_eq!(most.map(std::num::NonZero::get), expect, "{text}");
+    }
+    assert_eq!(config(&[]).answer.max_answers, None);
 }

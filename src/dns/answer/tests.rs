@@ -5,6 +5,7 @@ mod edns;
 mod malformed;
 mod names;
 mod sizes;
+mod window;
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -139,7 +140,11 @@ fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport, rotation: u32,
             let mut message = [0xAA; MAX_QUERY];
             if let Some(place) = message.get_mut(..query.len()).filter(|_| transport == Transport::Udp) {
                 place.copy_from_slice(query);
-                if let Some(answered) = plain::answer(&mut message, query.len(), zone, hint, rotation) {
+                let plain = match config.max_answers {
+                    None => plain::answer(&mut message, query.len(), zone, hint, rotation, plain::All),
+                    Some(most) => plain::answer(&mut message, query.len(), zone, hint, rotation, plain::AtMost(most)),
+                };
+                if let Some(answered) = plain {
                     assert_eq!(message[..answered.len()], reply, "{hint:?}");
                 }
             }
