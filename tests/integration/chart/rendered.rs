@@ -55,7 +55,7 @@ fn defaults_are_those_of_the_flags() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 10, "{arguments:?}");
+    assert_eq!(compared, 13, "{arguments:?}");
 }
 
 /// The program understands every argument: it gets as far as to miss its cluster.

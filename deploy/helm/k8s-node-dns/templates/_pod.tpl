@@ -31,6 +31,24 @@ The parts of the pod that need to be decided.
 - {{ printf "--areas-annotation=%s" $config.areasAnnotation | quote }}
 - {{ printf "--ips-annotation=%s" $config.ipsAnnotation | quote }}
 - {{ printf "--service-annotation=%s" $config.serviceAnnotation | quote }}
+{{- with $config.areasLabels }}
+- {{ printf "--areas-label=%s" (join "," .) | quote }}
+{{- end }}
+{{- with $config.addressesFrom }}
+- {{ printf "--addresses-from=%s" (join "," .) | quote }}
+{{- end }}
+{{- with $config.excludeLabels }}
+- {{ printf "--exclude-label=%s" (join "," .) | quote }}
+{{- end }}
+{{- with $config.excludeTaints }}
+- {{ printf "--exclude-taint=%s" (join "," .) | quote }}
+{{- end }}
+- {{ printf "--maintenance-annotation=%s" $config.maintenanceAnnotation | quote }}
+- {{ printf "--priority-annotation=%s" $config.priorityAnnotation | quote }}
+- {{ printf "--probe-annotation=%s" $config.probeAnnotation | quote }}
+{{- with int64 $config.maxAnswers }}
+- --max-answers={{ . }}
+{{- end }}
 - {{ printf "--http-listen=%s:%d" (include "k8s-node-dns.httpAddress" .) (int64 .Values.http.port) | quote }}
 - --lame-duck={{ int64 .Values.lameDuckSeconds }}s
 {{- if .Values.state.enabled }}
