@@ -101,7 +101,7 @@ impl Responder {
         let [hint, ..] = ahead;
         let Some(place) = message.get_mut(..query.len()) else { return &[] };
         place.copy_from_slice(query);
-        if let Some(answered) = plain::answer(message, query.len(), zone, hint, self.rotation, plain::All) {
+        if let Some(answered) = plain::answer(message, query.len(), zone, hint, self.rotation) {
             return message.get(..answered.len()).unwrap_or_default();
         }
         let context = Context {

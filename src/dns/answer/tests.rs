@@ -141,8 +141,10 @@ fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport, rotation: u32,
             if let Some(place) = message.get_mut(..query.len()).filter(|_| transport == Transport::Udp) {
                 place.copy_from_slice(query);
                 let plain = match config.max_answers {
-                    None => plain::answer(&mut message, query.len(), zone, hint, rotation, plain::All),
-                    Some(most) => plain::answer(&mut message, query.len(), zone, hint, rotation, plain::AtMost(most)),
+                    None => plain::answer(&mut message, query.len(), zone, hint, rotation),
+                    Some(most) => {
+                        plain::answer_window(&mut message, query.len(), zone, hint, rotation, plain::AtMost(most))
+                    }
                 };
                 if let Some(answered) = plain {
                     assert_eq!(message[..answered.len()], reply, "{hint:?}");
