@@ -27,6 +27,12 @@ if [ -z "${!compiler:-}" ] && ! command -v "$arch-linux-musl-gcc" > /dev/null; t
   export "$compiler=musl-gcc"
 fi
 
+# rustc itself makes static-PIE on x86_64 only. What compiles C for another kind of machine than this one links, too.
+if [ "$arch" = aarch64 ]; then
+  export STATIC_PIE=$target STATIC_PIE_CC
+  [ "$arch" = "$(uname -m)" ] || STATIC_PIE_CC=${!compiler:-$arch-linux-musl-gcc}
+fi
+
 # Neither this folder nor cargo's is to be found in the binary. cargo makes names of RUSTFLAGS, so what depends on the
 # folder is added behind its back, by the wrapper.
 cargo_home=$(realpath "${CARGO_HOME:-$HOME/.cargo}")
@@ -77,4 +83,8 @@ fi
 export "CFLAGS_$variable=$c"
 flags=$(printf '%s\x1f' "${rust[@]}")
 CARGO_ENCODED_RUSTFLAGS=${flags%$'\x1f'} "${cargo[@]}" build --locked --target "$target" "${build[@]}" >&2
+if [ -f "$printed" ] && ! LC_ALL=C readelf --file-header "$printed" | grep -q 'Type: *DYN'; then
+  echo "$printed is for a fixed address, and not static-PIE" >&2
+  exit 1
+fi
 echo "$printed"
