@@ -1,6 +1,7 @@
 //! README and docs: links lead somewhere, quoted messages are said, configurations of resolvers are understood by them.
 //!
-//! The commands that install are run by `chart::readme`; the table of flags is compared in `src/cli/tests.rs`.
+//! Commands below a mark like `<!-- install: helm -->` are run by the tests of what they install, which take them from
+//! the page by [`commands`]. The table of flags is compared in `src/cli/tests.rs`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -200,19 +201,39 @@ fn the_first_command_of_the_readme_works() {
     assert!(said.contains("the zone is lb.example.test") && said.contains("names of 3 areas"), "{said}");
 }
 
-/// What the README says to type for the Debian package is what its test types.
+/// The commands of a page below a mark.
+#[track_caller]
+pub(super) fn commands(path: &str, mark: &str) -> String {
+    let page = fs::read_to_string(repository(path)).unwrap();
+    let (_, rest) = page.split_once(&format!("<!-- {mark} -->\n```sh\n")).unwrap_or_else(|| panic!("{mark} in {path}"));
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+/// What a page says to type has been typed: each mark is one that a test asks for, and what installs has a mark.
 #[test]
-fn the_package_is_installed_as_its_test_does_it() {
-    let readme = fs::read_to_string(repository("README.md")).unwrap();
-    let test = fs::read_to_string(repository("tests/integration/packages/debian.sh")).unwrap();
-    for command in [
-        "dpkg --install",
-        "install -m 600 /dev/stdin /etc/k8s-node-dns/kubeconfig",
-        "systemctl enable --now k8s-node-dns",
-    ] {
-        assert!(readme.contains(&format!("sudo {command}")), "README.md does not have {command}");
-        assert!(test.lines().any(|line| line.starts_with(command)), "the test does not do {command}");
+fn what_installs_is_run_by_a_test() {
+    let mut sources = Vec::new();
+    files(&repository("tests/integration"), ".rs", &mut sources);
+    let sources: Vec<_> = sources.into_iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut marked = BTreeSet::new();
+    for (path, page) in pages() {
+        let name = path.strip_prefix(repository("")).unwrap().to_str().unwrap();
+        let mut before = "";
+        for (number, part) in page.split("```").enumerate() {
+            let mark = before.trim_end().rsplit_once("<!-- ").and_then(|(_, mark)| mark.strip_suffix(" -->"));
+            if let (1, Some(commands)) = (number % 2, part.strip_prefix("sh\n")) {
+                let installs = ["helm install", "helm upgrade", "kubectl apply", "podman ", "dpkg ", "cargo build"];
+                assert!(mark.is_some() || !installs.iter().any(|words| commands.contains(words)), "{name}: {commands}");
+                marked.extend(mark.map(|mark| (name.to_owned(), mark.to_owned())));
+            }
+            before = part;
+        }
     }
+    for (name, mark) in &marked {
+        let is_asked_for = |source: &String| source.contains(&format!("{mark:?}"));
+        assert!(sources.iter().any(is_asked_for), "{name}: no test runs what is below {mark}");
+    }
+    assert!(marked.len() > 10, "{marked:?}");
 }
 
 /// A configuration in docs/forwarders.md.

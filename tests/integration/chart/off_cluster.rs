@@ -5,25 +5,32 @@ use std::thread::sleep;
 use std::time::Instant;
 
 use super::super::common::{Launch, PATIENCE, PAUSE, objects as cluster_objects};
+use super::super::docs::commands;
 use super::cluster::Cluster;
 use super::*;
 
-const FOLDER: &str = "deploy/manifests/off-cluster";
 const ACCOUNT: &str = "k8s-node-dns-outside";
 
 /// The printed kubeconfig runs the daemon, with a token that ends and with the Secret's.
 pub(super) fn the_account(cluster: &Cluster) {
     let kubectl = &cluster.kubectl;
-    kubectl.run(&format!("apply -f {FOLDER}/reader.yaml"));
+    // Its commands write into the folder that one is in.
+    let folder = tempfile::tempdir().unwrap();
+    let (to, from) = (folder.path().display(), repository("deploy"));
+    kubectl.shell(&format!("ln -s {} {to}/deploy", from.display()));
+    let install = |mark: &str| {
+        kubectl.shell(&format!("cd {to}\n{}", commands("deploy/manifests/README.md", mark)));
+        fs::read_to_string(folder.path().join("k8s-node-dns.kubeconfig")).unwrap()
+    };
+    // The Secret's token is written by a controller, which the test has started.
+    let endless = install("install: off-cluster");
     let role = |name: &str| kubectl.object(&format!("clusterrole {name}"))["rules"].clone();
     assert_eq!(role(ACCOUNT), role("k8s-node-dns"), "inside and outside it reads the same");
 
     cluster.api.create(cluster_objects::node("attic", "home", "192.0.2.1"));
-    let ends = kubectl.shell(&format!("{FOLDER}/kubeconfig.sh --duration 1h"));
+    let ends = install("install: off-cluster, for a while");
+    assert_ne!(ends, endless);
     serves_with(&ends);
-
-    // The Secret's token is written by a controller, which the test has started.
-    let endless = kubectl.shell(&format!("{FOLDER}/kubeconfig.sh"));
     let config: Value = serde_yaml::from_str(&endless).unwrap();
     let users = config["users"].as_array().unwrap();
     let fields: Vec<_> = users[0]["user"].as_object().unwrap().keys().map(String::as_str).collect();

@@ -1,5 +1,10 @@
 //! The chart's README: its table is made of values.yaml, and the commands are ones that work.
 
+use serde_json::json;
+
+use super::super::common::daemon::free_port;
+use super::super::common::objects as cluster_objects;
+use super::super::docs::commands;
 use super::cluster::Cluster;
 use super::*;
 
@@ -93,19 +98,15 @@ fn the_table() {
     is_recorded(&path, &format!("{before}<!-- values:begin -->\n{table}<!-- values:end -->{after}"));
 }
 
-/// The commands of a README between these two marks.
-fn commands(path: &str, mark: &str) -> String {
-    let readme = fs::read_to_string(repository(path)).unwrap();
-    let (_, rest) =
-        readme.split_once(&format!("<!-- {mark} -->\n```sh\n")).unwrap_or_else(|| panic!("{mark} in {path}"));
-    rest.split_once("```").unwrap().0.to_owned()
-}
-
-/// What the README says to type installs it, by Helm and by kubectl.
+/// What the README says to type installs it, by Helm and by kubectl; and runs it beside the cluster.
 #[test]
 fn the_commands_install_it() {
     let Some(cluster) = Cluster::start("chart: the commands of the README") else { return };
-    cluster.kubectl.shell(&commands("README.md", "install: helm"));
+    from_outside(&cluster);
+
+    let install = commands("README.md", "install: helm");
+    assert_eq!(install, commands(&format!("{CHART}/README.md"), "install: helm"));
+    cluster.kubectl.shell(&install);
     let name = "-n k8s-node-dns deployment k8s-node-dns";
     let deployment = cluster.kubectl.object(name);
     assert_eq!(deployment["metadata"]["labels"]["app.kubernetes.io/managed-by"], "Helm");
@@ -124,8 +125,47 @@ fn the_commands_install_it() {
     assert_eq!(container["image"], format!("registry.example.com/k8s-node-dns:{}", env!("CARGO_PKG_VERSION")));
     cluster.helm(["uninstall", "k8s-node-dns", "-n", "k8s-node-dns"]).unwrap();
 
-    cluster.kubectl.shell(&commands("README.md", "install: manifests"));
+    let install = commands("README.md", "install: manifests");
+    assert_eq!(install, commands("deploy/manifests/README.md", "install: manifests"));
+    cluster.kubectl.shell(&install);
     assert!(cluster.kubectl.object(name)["metadata"]["labels"]["app.kubernetes.io/managed-by"].is_null());
+}
+
+/// The program with a kubeconfig, as the README has it, for nodes that are annotated as it says.
+fn from_outside(cluster: &Cluster) {
+    let program = env!("CARGO_BIN_EXE_k8s-node-dns");
+    let home = "mkdir -p ~/.kube && cp \"$KUBECONFIG\" ~/.kube/config && unset KUBECONFIG\n";
+    for name in ["attic", "hel-1"] {
+        let mut node = cluster_objects::node(name, "", "");
+        node["metadata"]["annotations"] = json!({});
+        cluster.api.create(node);
+    }
+    cluster.kubectl.run("create namespace apps");
+    let mut service = cluster_objects::service("apps", "git");
+    service["metadata"]["annotations"] = json!({});
+    cluster.api.create(service);
+    cluster.api.create(cluster_objects::slice("apps", "git", &["attic"]));
+    let annotate = commands("README.md", "try: annotations");
+    let (annotate, and_back) = annotate.split_once("# and without it again").unwrap();
+    let print = format!("{home}k8s-node-dns() {{ {program} \"$@\"; }}\n{}", commands("README.md", "try: print-zone"));
+    let addresses = |name: &str| -> Vec<String> {
+        let zone = cluster.kubectl.shell(&print);
+        let records = zone.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let records = records.filter(|record| record.len() == 4 && record[0] == format!("{name}.lb.example.com."));
+        records.map(|record| record[3].to_owned()).collect()
+    };
+    cluster.kubectl.shell(annotate);
+    assert_eq!(addresses("home"), ["192.0.2.10", "2001:db8:1::10"]);
+    assert_eq!(addresses("git.apps"), ["192.0.2.10", "2001:db8:1::10"]);
+    cluster.kubectl.shell(and_back);
+    assert_eq!(addresses("git.apps"), [""; 0]);
+
+    let binary = commands("README.md", "install: binary");
+    let binary = binary.trim_end().replace("target/release/k8s-node-dns", program);
+    // It is built already; and --check tries all that the daemon needs.
+    let check = format!("--port {} --bind 127.0.0.1 --http-listen= --check", free_port());
+    let said = cluster.kubectl.shell(&format!("{home}cargo() {{ :; }}\n{binary} {check}"));
+    assert!(said.contains("the zone is lb.example.com"), "{said}");
 }
 
 /// Values that a page shows, as the chart and the API server take them.

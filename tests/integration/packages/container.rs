@@ -1,9 +1,11 @@
 //! The image: its last stage is built by buildah from the static binary, since no machine of the tests can be relied on
 //! to reach a registry; then it runs and answers.
 
+use super::super::docs::commands;
 use super::*;
 
-const IMAGE: &str = "localhost/k8s-node-dns-test";
+/// What the README calls it; the chart takes the tag of its own version.
+const IMAGE: &str = concat!("registry.example.com/k8s-node-dns:", env!("CARGO_PKG_VERSION"));
 
 /// buildah with storage of its own, and without what needs more than a chroot.
 fn buildah(program: &Path, storage: &Path) -> Command {
@@ -22,13 +24,28 @@ fn the_image_is_built_and_answers() {
     }
     let folder = tempfile::tempdir().unwrap();
     let buildah = || buildah(&program, folder.path());
-    let stage = format!("build={}", dist.to_str().unwrap());
-    output(
-        buildah()
-            .args(["bud", "--isolation", "chroot", "--build-context", &stage, "--tag", IMAGE])
-            .args(["--file", &path("Containerfile")])
-            .arg(repository("")),
+    // What the README says to type, with buildah for podman, which builds by it, and a folder for the registry.
+    let podman = format!(
+        "podman() {{
+           local command=$1
+           shift
+           case $command in
+             build) buildah bud --isolation chroot --build-context build={dist} \"$@\" ;;
+             push) buildah push \"$1\" oci:{storage}/pushed ;;
+           esac
+         }}
+         buildah() {{ {program} --root {storage}/root --runroot {storage}/run --storage-driver vfs \"$@\"; }}\n",
+        dist = dist.display(),
+        storage = folder.path().display(),
+        program = program.display(),
     );
+    for mark in ["install: image of a commit", "install: image"] {
+        let script = podman.clone() + &commands("README.md", mark);
+        assert!(script.contains(IMAGE), "{script}");
+        let mut command = Command::new("bash");
+        output(command.args(["-euc", &script]).current_dir(repository("")).env("TMPDIR", folder.path()));
+    }
+    assert!(folder.path().join("pushed/index.json").exists());
     let inspected = output(buildah().args(["inspect", "--type", "image", IMAGE]));
     let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
     let config = &inspected["OCIv1"]["config"];

@@ -21,9 +21,13 @@ answer() {
   ' "$1"
 }
 answers() { [ "$(answer "$1")" = "$2" ]; }
+# readme NUMBER: a line of what the README says to type, with what it stands for where the machine has it not
+readme() { eval "$(sed -n "$1p" /test/readme.sh)"; }
+sudo() { "$@"; }
+just() { echo /test; } # where `just dist` has put the package
 
 : install
-dpkg --install /test/k8s-node-dns.deb
+readme 1
 [ "$(dpkg-query --show --showformat '${Status}' k8s-node-dns)" = "install ok installed" ]
 k8s-node-dns --version
 for file in /usr/share/man/man8/k8s-node-dns.8.gz /usr/share/bash-completion/completions/k8s-node-dns \
@@ -39,7 +43,7 @@ fails systemctl is-enabled --quiet k8s-node-dns
 fails systemctl is-active --quiet k8s-node-dns
 
 : a start without settings fails, says what is missing, and is not tried again
-install -m 600 /dev/stdin /etc/k8s-node-dns/kubeconfig << 'END'
+kubectl() { cat << 'END'
 apiVersion: v1
 kind: Config
 current-context: here
@@ -47,16 +51,23 @@ clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
 contexts: [{name: here, context: {cluster: here, user: me}}]
 users: [{name: me, user: {token: secret}}]
 END
+}
+readme 2
+[ "$(stat --format %a /etc/k8s-node-dns/kubeconfig)" = 600 ]
 fails systemctl start k8s-node-dns
 [ "$(systemctl show --property ExecMainStatus --value k8s-node-dns)" = 2 ]
 systemctl is-failed --quiet k8s-node-dns
 journalctl --unit k8s-node-dns --output cat | grep -q 'K8S_NODE_DNS_ZONE'
 
 : with settings it runs, if only to say that it knows nothing
-sed -i 's/^#\(K8S_NODE_DNS_ZONE=\).*/\1lb.example.test/
-  s/^#\(K8S_NODE_DNS_SOA_NS=\).*/\1ns1.lb.example.test:127.0.0.1/
-  s/^#\(K8S_NODE_DNS_SOA_EMAIL=\).*/\1admin@example.test/' /etc/default/k8s-node-dns
-systemctl enable --now k8s-node-dns
+sudoedit() {
+  sed -i 's/^#\(K8S_NODE_DNS_ZONE=\).*/\1lb.example.test/
+    s/^#\(K8S_NODE_DNS_SOA_NS=\).*/\1ns1.lb.example.test:127.0.0.1/
+    s/^#\(K8S_NODE_DNS_SOA_EMAIL=\).*/\1admin@example.test/' "$@"
+}
+readme 3
+readme 4
+systemctl is-enabled --quiet k8s-node-dns
 systemctl is-active --quiet k8s-node-dns
 answers home.lb.example.test 2
 journalctl --unit k8s-node-dns --output cat | grep -q 'https://127.0.0.1:1'
