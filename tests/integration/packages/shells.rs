@@ -83,13 +83,14 @@ fn fish() {
 fn zsh() {
     let Some(zsh) = find("shells", "zsh", "zsh") else { return };
     let folder = folder();
-    // A zsh on a terminal of its own, where Tab is pressed, with a compadd that tells what it is given.
+    // A zsh on a terminal of its own, where Tab is pressed, with a compadd that tells what it is given. The terminal may
+    // echo what is typed, so the words that are looked for are not typed as such.
     let script = r#"
         zmodload zsh/zpty
         zpty shell zsh -f -i
         zpty -w shell "PS1= PS2= RPS1= ZDOTDIR=$PWD; stty -echo; fpath=(${1:h} \$fpath); autoload -U compinit; compinit -u -d $PWD/.dump"
-        zpty -w shell 'compadd() { builtin compadd -A offered "$@"; local word; for word in $offered; do print -r -- "OFFERED $word"; done; builtin compadd "$@" }'
-        zpty -w shell 'told() { zle complete-word; print -r -- "TOLD"; exit }; zle -C complete-word complete-word _main_complete; zle -N told; bindkey "^I" told; print READ''Y'
+        zpty -w shell 'compadd() { builtin compadd -A offered "$@"; local word; for word in $offered; do print -r -- "OFF""ERED $word"; done; builtin compadd "$@" }'
+        zpty -w shell 'told() { zle complete-word; print -r -- "TO""LD"; exit }; zle -C complete-word complete-word _main_complete; zle -N told; bindkey "^I" told; print READ''Y'
         zpty -r shell line '*READY*'
         zpty -w -n shell "k8s-node-dns $2"$'\t'
         while zpty -r shell line; do print -r -- "$line"; case $line in *TOLD*) break ;; esac; done
