@@ -66,6 +66,44 @@ fn arguments_of(text: &str) -> Vec<String> {
     arguments(&objects(text))
 }
 
+/// A grace period that the original's chart took: what is ours fits itself in.
+#[test]
+fn a_short_grace_period() {
+    let Some(helm) = Helm::find() else { return };
+    for (grace, lame_duck) in [("", 5), ("30", 5), ("10", 5), ("8", 3), ("5", 0), ("1", 0)] {
+        let given = format!("terminationGracePeriodSeconds={grace}");
+        let text = helm.run(["template", RELEASE, CHART, "-f", REQUIRED, "--set", &given]).unwrap();
+        let expected = format!("--lame-duck={lame_duck}s");
+        assert!(arguments_of(&text).contains(&expected), "{grace}: no {expected} in {text}");
+    }
+}
+
+/// Names and defaults are the original's, but for three.
+#[test]
+fn the_originals_defaults() {
+    fn differing(theirs: &Value, ours: &Value, path: &str, into: &mut Vec<String>) {
+        match theirs.as_object().filter(|values| !values.is_empty()) {
+            Some(values) => {
+                values.iter().for_each(|(key, value)| differing(value, &ours[key], &format!("{path}.{key}"), into));
+            }
+            None if theirs == ours => {}
+            None => into.push(format!("{path}: {theirs} is {ours} here")),
+        }
+    }
+    let values =
+        |path: &str| -> Value { serde_yaml::from_str(&fs::read_to_string(repository(path)).unwrap()).unwrap() };
+    let mut found = Vec::new();
+    let ours = values(&format!("{CHART}/values.yaml"));
+    differing(&values("tests/chart/original/values.yaml"), &ours, "", &mut found);
+    let expected = [
+        ".config.soa.expire: 86400 is 604800 here",
+        r#".image.repository: "ghcr.io/ds8088/k8s-node-dns" is "ghcr.io/OWNER/k8s-node-dns" here"#,
+        ".replicaCount: 1 is 2 here",
+    ];
+    found.sort();
+    assert_eq!(found, expected);
+}
+
 /// The file of values that everybody who runs the original has a copy of.
 #[test]
 fn the_originals_values() {

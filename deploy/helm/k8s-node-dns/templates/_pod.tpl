@@ -12,6 +12,16 @@ The parts of the pod that need to be decided.
 {{- ternary "127.0.0.1" "[::]" .Values.hostNetwork }}
 {{- end }}
 
+{{- /* Seconds. A release of the original may have a grace period that is shorter than our usual ones. */}}
+{{- define "k8s-node-dns.lameDuck" -}}
+{{- $grace := int64 (.Values.terminationGracePeriodSeconds | default 30) }}
+{{- if eq (toString .Values.lameDuckSeconds) "" }}
+{{- min 5 (max 0 (sub $grace 5)) }}
+{{- else }}
+{{- int64 .Values.lameDuckSeconds }}
+{{- end }}
+{{- end }}
+
 {{- /* Numbers through int64: from a file of values they are floating, so that 1000000 would be 1e+06. */}}
 {{- define "k8s-node-dns.args" -}}
 {{- $config := .Values.config }}
@@ -50,7 +60,7 @@ The parts of the pod that need to be decided.
 - --max-answers={{ . }}
 {{- end }}
 - {{ printf "--http-listen=%s:%d" (include "k8s-node-dns.httpAddress" .) (int64 .Values.http.port) | quote }}
-- --lame-duck={{ int64 .Values.lameDuckSeconds }}s
+- --lame-duck={{ include "k8s-node-dns.lameDuck" . }}s
 {{- if .Values.state.enabled }}
 - --state-dir=/var/lib/k8s-node-dns
 {{- end }}

@@ -44,7 +44,7 @@ flags nor the probes.
 {{- if contains "OWNER" $v.image.repository }}
   {{- fail "image.repository is missing: this chart is not from a release, so say where you pushed the image, as --set image.repository=registry.example.com/k8s-node-dns" }}
 {{- end }}
-{{- if le (int ($v.terminationGracePeriodSeconds | default 30)) (int $v.lameDuckSeconds) }}
+{{- if and (ne (toString $v.lameDuckSeconds) "") (le (int ($v.terminationGracePeriodSeconds | default 30)) (int $v.lameDuckSeconds)) }}
   {{- fail (printf "lameDuckSeconds (%v) must be less than terminationGracePeriodSeconds (%v), or the pods are killed before they have ended" $v.lameDuckSeconds ($v.terminationGracePeriodSeconds | default 30)) }}
 {{- end }}
 {{- if eq (int $v.config.port) (int $v.http.port) }}
