@@ -237,6 +237,24 @@ fn what_installs_is_run_by_a_test() {
     assert!(marked.len() > 10, "{marked:?}");
 }
 
+/// The sums in docs/failover.md: grace period, the controller's look at the beginning and at the end, and the TTL.
+#[test]
+fn failover_adds_up() {
+    let page = fs::read_to_string(repository("docs/failover.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ")).map(|line| {
+        let number = |cell: &str| cell.trim().trim_end_matches([' ', 's']).parse::<u32>().ok();
+        line.trim_matches('|').split('|').map(number).collect::<Option<Vec<_>>>()
+    });
+    let rows: Vec<_> = rows.flatten().collect();
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), [90, 60, 30]);
+    for row in rows {
+        let [worst, ttl, grace, period, lease, renewal] = row[..] else { panic!("{row:?}") };
+        assert_eq!(worst, grace + 2 * period + ttl, "{row:?}");
+        assert_eq!(lease, 4 * renewal, "a kubelet renews after a quarter");
+        assert!(4 * renewal < grace, "{row:?}: four renewals fit into the grace period");
+    }
+}
+
 /// A configuration in docs/forwarders.md.
 pub(super) fn configuration(name: &str) -> String {
     let page = fs::read_to_string(repository("docs/forwarders.md")).unwrap();

