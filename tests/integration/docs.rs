@@ -26,12 +26,12 @@ fn files(folder: &Path, end: &str, into: &mut Vec<PathBuf>) {
 
 /// Everything that people read: of the repository itself, and of the parts that have a README.
 fn pages() -> Vec<(PathBuf, String)> {
-    let mut paths = vec![repository("README.md"), repository("CHANGELOG.md")];
+    let mut paths = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(repository).to_vec();
     for folder in ["docs", "deploy", "benches"] {
         files(&repository(folder), ".md", &mut paths);
     }
     let pages: Vec<_> = paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect();
-    assert!(pages.len() >= 14, "{}", pages.len());
+    assert!(pages.len() >= 17, "{}", pages.len());
     pages
 }
 
