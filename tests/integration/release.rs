@@ -1,10 +1,12 @@
-//! What a release is made with, and what only a tag runs on GitHub: its notes, and the files that it offers.
+//! What a release is made with, and what only a tag runs on GitHub: its notes, the files that it offers, its image.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::common::repository;
+use super::common::process::program;
+use super::common::{repository, skip};
+use super::packages::is_root;
 
 const CHANGELOG: &str =
     "# Changelog\n\n## Unreleased\n\n- To come.\n\n## 1.2.3 - 2026-11-20\n\n- A flag.\n\n## 1.2.2\n";
@@ -96,4 +98,68 @@ fn the_files_of_a_release_have_checksums_and_are_the_same_each_time() {
     let output = succeeds(&mut Command::new(files.join("k8s-node-dns")));
     assert_eq!(output.stdout, b"aarch64\n");
     assert!(files.join("licenses/LICENSE-MIT").exists());
+}
+
+/// All that makes and pushes the image, with a folder for the registry.
+#[test]
+fn the_image_of_a_release_is_for_both_architectures() {
+    let Some(buildah) = program("buildah") else {
+        skip("release: image", "buildah, from Debian's package buildah");
+        return;
+    };
+    if !is_root("release: image") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    built(&at("dist"));
+    // A buildah with storage of its own, that needs no login, and has a folder where the registry would be.
+    let storage = folder.path().display();
+    let script = format!(
+        "#!/bin/bash
+         set -eu
+         [ \"$1\" != login ] || {{ cat > {storage}/login; exit 0; }}
+         [ \"$1\" != build ] || {{ shift; set -- build --isolation chroot \"$@\"; }}
+         for argument; do
+           case $argument in docker://*) echo \"$argument\" > {storage}/to; argument=oci:{storage}/pushed ;; esac
+           set -- \"${{@:2}}\" \"$argument\"
+         done
+         exec {} --root {storage}/root --runroot {storage}/run --storage-driver vfs \"$@\"",
+        buildah.display()
+    );
+    fs::create_dir(at("bin")).unwrap();
+    fs::write(at("bin/buildah"), script).unwrap();
+    succeeds(Command::new("chmod").arg("755").arg(at("bin/buildah")));
+    let mut command = Command::new("bash");
+    command.arg(repository(".ci/push-image.sh")).args(["somebody/k8s-node-dns", "1.2.3"]).arg(at("dist"));
+    let path = format!("{}:{}", at("bin").display(), std::env::var("PATH").unwrap());
+    command.env("PATH", path).env("GITHUB_ACTOR", "somebody").env("TOKEN", "secret").env("TMPDIR", folder.path());
+    let said = String::from_utf8(succeeds(&mut command).stdout).unwrap();
+
+    let json = |path: &Path| -> serde_json::Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let blob =
+        |digest: &serde_json::Value| at("pushed/blobs/sha256").join(&digest.as_str().unwrap()["sha256:".len()..]);
+    let list = json(&at("pushed/index.json"))["manifests"][0]["digest"].clone();
+    assert_eq!(said, format!("name=ghcr.io/somebody/k8s-node-dns\ndigest={}\n", list.as_str().unwrap()));
+    assert_eq!(fs::read_to_string(at("to")).unwrap().trim(), "docker://ghcr.io/somebody/k8s-node-dns:1.2.3");
+    assert_eq!(fs::read_to_string(at("login")).unwrap().trim(), "secret");
+    let list = json(&blob(&list));
+    let images = list["manifests"].as_array().unwrap();
+    let mut architectures: Vec<_> = images.iter().map(|image| image["platform"]["architecture"].clone()).collect();
+    architectures.sort_by_key(ToString::to_string);
+    assert_eq!(architectures, ["amd64", "arm64"]);
+    for image in images {
+        let manifest = json(&blob(&image["digest"]));
+        let config = json(&blob(&manifest["config"]["digest"]));
+        assert_eq!(config["architecture"], image["platform"]["architecture"]);
+        assert_eq!(config["config"]["Labels"]["org.opencontainers.image.version"], "1.2.3");
+        let binary = manifest["layers"].as_array().unwrap().iter().find_map(|layer| {
+            let output = Command::new("tar").arg("-xzOf").arg(blob(&layer["digest"])).arg("opt/k8s-node-dns").output();
+            output.ok().filter(|output| output.status.success()).map(|output| output.stdout)
+        });
+        let built_for = if config["architecture"] == "amd64" { "x86_64" } else { "aarch64" };
+        assert!(String::from_utf8(binary.unwrap()).unwrap().contains(&format!("echo {built_for}")));
+        let source = &config["config"]["Labels"]["org.opencontainers.image.source"];
+        assert_eq!(source, "https://github.com/somebody/k8s-node-dns");
+    }
 }

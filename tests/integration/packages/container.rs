@@ -19,7 +19,7 @@ fn buildah(program: &Path, storage: &Path) -> Command {
 fn the_image_is_built_and_answers() {
     let Some(dist) = dist("container") else { return };
     let Some(program) = find("container", "buildah", "buildah") else { return };
-    if !is_root("container") {
+    if !is_root("packages: container") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -43,7 +43,7 @@ fn the_package_is_installed_runs_and_goes() {
     let Some(package) = package() else { return };
     let Some(mmdebstrap) = find("debian", "mmdebstrap", "mmdebstrap") else { return };
     let Some(nspawn) = find("debian", "systemd-nspawn", "systemd-container") else { return };
-    if !is_root("debian") {
+    if !is_root("packages: debian") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -42,10 +42,10 @@ fn dist(test: &str) -> Option<PathBuf> {
 }
 
 /// Whether the test may do what only root may; without that it is skipped.
-fn is_root(test: &str) -> bool {
+pub(super) fn is_root(test: &str) -> bool {
     let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
     if !root {
-        skip(&format!("packages: {test}"), "root");
+        skip(test, "root");
     }
     root
 }
