@@ -98,7 +98,7 @@ chart-record:
 # Workflows and the scripts that they alone run: actionlint, shellcheck and zizmor find nothing
 workflows:
     actionlint
-    shellcheck .ci/release-notes.sh .ci/release-files.sh .ci/push-image.sh
+    shellcheck .ci/release-notes.sh .ci/release-files.sh .ci/push-image.sh .ci/dist.sh .ci/static-pie.sh
     zizmor --quiet --offline --pedantic .github
 
 # Print a kubeconfig for a daemon outside of the cluster, once deploy/manifests/off-cluster/reader.yaml is applied

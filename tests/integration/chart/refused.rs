@@ -7,6 +7,8 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("config.zone=", &["config.zone is missing", "--set config.zone=lb.example.com"]),
     ("config.soaNS=", &["config.soaNS is missing", "ns1.lb.example.com:192.0.2.53;"]),
     ("config.soaEmail=", &["config.soaEmail is missing", "admin@example.com"]),
+    ("config.soaEmail=admin.example.com", &["config.soaEmail (admin.example.com) has no @"]),
+    ("extraArgs={--port=5353}", &["extraArgs has --port=5353", "set config.port"]),
     ("image.repository=ghcr.io/OWNER/k8s-node-dns", &["image.repository is missing", "--set image.repository="]),
     ("lameDuckSeconds=30", &["lameDuckSeconds (30)", "terminationGracePeriodSeconds (30)"]),
     ("lameDuckSeconds=9,terminationGracePeriodSeconds=9", &["lameDuckSeconds (9)", "(9)"]),

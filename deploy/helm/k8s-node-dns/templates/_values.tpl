@@ -41,6 +41,14 @@ flags nor the probes.
 {{- if not $v.config.soaEmail }}
   {{- fail "config.soaEmail is missing: the mailbox of who looks after the zone, as --set config.soaEmail=admin@example.com" }}
 {{- end }}
+{{- if not (contains "@" $v.config.soaEmail) }}
+  {{- fail (printf "config.soaEmail (%s) has no @: write it as a mail address, as admin@example.com" $v.config.soaEmail) }}
+{{- end }}
+{{- range $v.extraArgs }}
+  {{- if regexMatch "^--(port|http-listen)(=|$)" . }}
+    {{- fail (printf "extraArgs has %s, but the pods' ports and probes would not follow: set config.port and http.port" .) }}
+  {{- end }}
+{{- end }}
 {{- if contains "OWNER" $v.image.repository }}
   {{- fail "image.repository is missing: this chart is not from a release, so say where you pushed the image, as --set image.repository=registry.example.com/k8s-node-dns" }}
 {{- end }}
