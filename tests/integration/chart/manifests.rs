@@ -84,7 +84,7 @@ fn an_overlay_of_ones_own() {
 fn in_a_real_api_server() {
     let Some(cluster) = Cluster::start("chart: manifests in a real API server") else { return };
     let names = "deployment-controller,replicaset-controller,serviceaccount-token-controller";
-    let Some(_controllers) = cluster.controllers(names) else { return };
+    let Some(_controllers) = cluster.controllers(names, &[]) else { return };
     for (folder, _) in FOLDERS {
         let applied = cluster.kubectl.run(&format!("apply -k {MANIFESTS}/{folder}"));
         assert!(applied.contains("service/k8s-node-dns "), "{folder}: {applied}");

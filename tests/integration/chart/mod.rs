@@ -9,6 +9,7 @@ mod cluster;
 mod kubectl;
 mod manifests;
 mod off_cluster;
+mod outage;
 mod readme;
 mod refused;
 mod rendered;
