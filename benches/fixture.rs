@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use domain::base::iana::Rtype;
 use domain::base::{Name, Ttl};
-use k8s_node_dns::cluster::Cluster;
+use k8s_node_dns::cluster::{Cluster, Moment};
 use k8s_node_dns::dns::answer::answer;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, MAX_UDP, Transport};
 use k8s_node_dns::dns::message::probable_name;
@@ -139,9 +139,9 @@ pub fn cluster(nodes: usize) -> Cluster {
     let mut cluster = Cluster::new(true);
     let mut all: Vec<Node> = (0..nodes).map(|index| node(index, true)).collect();
     all.extend((0..LARGE_AREA).map(|index| Node { areas: Some("large".to_owned()), ..node(nodes + index, true) }));
-    cluster.apply(WatchEvent::Nodes(Change::Replaced(all)));
-    cluster.apply(WatchEvent::Services(Change::Replaced(Vec::new())));
-    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(Vec::new())));
+    cluster.apply(WatchEvent::Nodes(Change::Replaced(all)), Moment::now());
+    cluster.apply(WatchEvent::Services(Change::Replaced(Vec::new())), Moment::now());
+    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(Vec::new())), Moment::now());
     cluster
 }
 

@@ -12,7 +12,7 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use domain::base::Serial;
 use domain::base::iana::Rtype;
-use k8s_node_dns::cluster::Cluster;
+use k8s_node_dns::cluster::{Cluster, Moment};
 use k8s_node_dns::dns::context::{AnswerConfig, Context, Transport};
 use k8s_node_dns::dns::counters::{Family, Outcome, QueryCounts, QueryType};
 use k8s_node_dns::dns::limits::{Limiter, RateLimitConfig, RateLimits};
@@ -78,7 +78,7 @@ fn update_zone(bencher: Bencher<'_, '_>, nodes: usize) {
     let mut ready = true;
     bencher.bench_local(|| {
         ready = !ready;
-        let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(fixture::node(nodes / 2, ready))));
+        let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(fixture::node(nodes / 2, ready))), Moment::now());
         zone = zone.update(&cluster, &changes);
     });
 }

@@ -106,7 +106,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     let described = Box::new(move || described.to_string());
     let _ = origin.set(Origin { described, watches: watches(&source), unreadable: unreadable(&source) });
     let zone = config.zone.apex.to_string();
-    let mut publisher = Publisher::new(config.zone, Cluster::new(services_watched), Arc::clone(&published));
+    let cluster = Cluster::new(services_watched).with_policy(config.policy);
+    let mut publisher = Publisher::new(config.zone, cluster, Arc::clone(&published));
     if let Some(state) = &config.state {
         let origin = state::Origin { source: source.describe(), staleness: source.staleness() };
         let (earlier, saver, writer) =

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Moment, Policy};
 use crate::kube::objects::AnnotationKeys;
 use crate::kube::{self, Kind, Source, WatchEvent};
 use crate::thread::Threads;
@@ -47,10 +47,10 @@ pub struct Loaded {
 ///
 /// # Errors
 /// The source cannot be used, or does not answer in time.
-pub fn load(source: Source, keys: AnnotationKeys) -> Result<Loaded, Error> {
+pub fn load(source: Source, keys: AnnotationKeys, policy: Policy) -> Result<Loaded, Error> {
     let mut threads = Threads::default();
     let (events_in, events) = bounded(EVENTS);
-    let mut cluster = Cluster::new(keys.service.is_some());
+    let mut cluster = Cluster::new(keys.service.is_some()).with_policy(policy);
     let handle = kube::spawn(source, keys, events_in, &mut threads).map_err(Error::Source)?;
     let source = handle.describe().to_string();
     let kinds = missing_after(&mut cluster, &events, Instant::now() + PATIENCE);
@@ -67,7 +67,7 @@ fn missing_after(cluster: &mut Cluster, events: &Receiver<WatchEvent>, deadline:
             return missing;
         }
         match events.recv_deadline(deadline) {
-            Ok(event) => drop(cluster.apply(event)),
+            Ok(event) => drop(cluster.apply(event, Moment::now())),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return missing,
         }
     }

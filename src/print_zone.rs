@@ -13,7 +13,7 @@ use crate::zone::text::ZoneFile;
 /// # Errors
 /// The cluster could not be listed.
 pub fn zone_file(config: Config) -> Result<String, load::Error> {
-    let Loaded { cluster, .. } = load(config.source, config.annotations)?;
+    let Loaded { cluster, .. } = load(config.source, config.annotations, config.policy)?;
     let zone = Zone::build(&config.zone, &cluster);
     let versions = Versions::first(zone.digest(), None, serial::clock(), Instant::now());
     let zone = zone.with_serial(versions.serial());

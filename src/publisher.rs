@@ -2,7 +2,7 @@
 //!
 //! The first event of a quiet period is published at once; events that come while a zone is built, or right behind it
 //! ([`SPACING`]), go into the next one. There are few timers: Services that fail don't hold back the nodes for more than [`SERVICES_MAY_TAKE`], serials are at
-//! least a second apart, and with a state directory what is not listed in time is served from there, and what is served
+//! least a second apart, the cluster says when it wants to be looked at again (waits and maintenance end), and with a state directory what is not listed in time is served from there, and what is served
 //! is written there. Who wants to know how things stand asks, and is told between events
 //! ([`report`](crate::report)).
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, select};
 
-use crate::cluster::{Changes, Cluster};
+use crate::cluster::{Changes, Cluster, Moment};
 use crate::kube::{Kind, WatchEvent};
 use crate::report::{Ask, Report, Served, Timeline};
 use crate::state::saver::Saver;
@@ -119,9 +119,13 @@ impl Publisher {
                 is_new |= was_new;
                 changes.merge(more);
             }
-            let now = Instant::now();
+            let now = Moment::now();
             changes.merge(self.fall_back(now));
             is_new |= !changes.is_empty();
+            let (due, was_new) = self.tick(now);
+            is_new |= was_new;
+            changes.merge(due);
+            let now = now.at;
             if self.serving.is_none() {
                 changes = Changes::default(); // all names, of which the first zone is made without being told
             }
@@ -153,21 +157,35 @@ impl Publisher {
     fn apply(&mut self, event: WatchEvent) -> (Changes, bool) {
         let kind = event.kind();
         let was_restored = self.cluster.restored(kind);
-        let mut changes = self.cluster.apply(event);
+        let mut changes = self.cluster.apply(event, Moment::now());
         if was_restored && !self.cluster.restored(kind) {
             log::info!("{} are listed: they replace what the state said", kind.resource());
         }
+        let is_new = self.tell(&mut changes);
+        (changes, is_new)
+    }
+
+    /// Does what is due in the cluster: waits end, maintenance ends. Tells what that did; and whether it did anything.
+    fn tick(&mut self, now: Moment) -> (Changes, bool) {
+        let mut changes = self.cluster.tick(now);
+        let is_new = self.tell(&mut changes);
+        (changes, is_new)
+    }
+
+    /// Logs and remembers what happened; returns whether anything did.
+    fn tell(&mut self, changes: &mut Changes) -> bool {
         let is_new = !changes.story.is_empty() || !changes.is_empty();
         for story in std::mem::take(&mut changes.story) {
             log::log!(story.level(), "{story}");
             self.timeline.push(SystemTime::now(), story);
         }
-        (changes, is_new)
+        is_new
     }
 
     /// Takes from the state what is not listed: everything when the lists take too long, and what is forbidden at once,
     /// since a right that is lost takes no names.
-    fn fall_back(&mut self, now: Instant) -> Changes {
+    fn fall_back(&mut self, moment: Moment) -> Changes {
+        let now = moment.at;
         let mut changes = Changes::default();
         let Some(fallback) = &mut self.fallback else { return changes };
         let services_are_late = self.nodes_since.is_some_and(|since| now >= since + SERVICES_MAY_TAKE);
@@ -179,7 +197,7 @@ impl Publisher {
             self.fallback = None;
         }
         for list in taken {
-            changes.merge(self.cluster.restore(list));
+            changes.merge(self.cluster.restore(list, moment));
         }
         changes
     }
@@ -227,7 +245,7 @@ impl Publisher {
         let fall_back = self.fallback.as_ref().map(Fallback::due);
         let saver = self.saver.as_ref().filter(|_| self.serving.is_some());
         let save = saver.map(|saver| saver.due(Instant::now()));
-        [publish, fall_back, save].into_iter().flatten().min()
+        [publish, fall_back, save, self.cluster.due()].into_iter().flatten().min()
     }
 
     /// Publishes what has to be published after `changes`.

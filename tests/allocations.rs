@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use domain::base::iana::Rtype;
 use domain::base::{Name, Ttl};
-use k8s_node_dns::cluster::Cluster;
+use k8s_node_dns::cluster::{Cluster, Moment};
 use k8s_node_dns::dns::ListenConfig;
 use k8s_node_dns::dns::answer::answer;
 use k8s_node_dns::dns::context::{AnswerConfig, Context};
@@ -77,7 +77,7 @@ fn published() -> Arc<Published> {
         ..Node::default()
     };
     let mut cluster = Cluster::new(false);
-    let _ = cluster.apply(WatchEvent::Nodes(Change::Replaced((1..=100).map(node).collect())));
+    let _ = cluster.apply(WatchEvent::Nodes(Change::Replaced((1..=100).map(node).collect())), Moment::now());
     let published = Arc::new(Published::default());
     Publish::new(Arc::clone(&published)).publish(Zone::build(&config, &cluster));
     published

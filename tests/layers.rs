@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("report", &["cluster", "zone"]),
     ("publisher", &["kube", "cluster", "zone", "report", "state", "thread"]),
     ("http", &["duration", "cluster", "zone", "dns", "report", "metrics", "thread", "utc"]),
-    ("config", &["cli", "kube", "zone", "state", "dns", "logger"]),
+    ("config", &["cli", "kube", "cluster", "zone", "state", "dns", "logger"]),
     ("load", &["kube", "cluster", "thread"]),
     ("check", &["config", "load", "kube", "cluster", "zone", "state", "dns", "http"]),
     ("print_zone", &["config", "load", "zone"]),

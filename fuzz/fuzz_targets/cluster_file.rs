@@ -4,7 +4,7 @@
 
 mod zone_config;
 
-use k8s_node_dns::cluster::Cluster;
+use k8s_node_dns::cluster::{Cluster, Moment};
 use k8s_node_dns::kube::file::Objects;
 use k8s_node_dns::kube::objects::AnnotationKeys;
 use k8s_node_dns::kube::{Change, WatchEvent};
@@ -25,9 +25,9 @@ fuzz_target!(|content: &[u8]| {
     let (mut listed, mut told) = (Cluster::new(true), Cluster::new(true));
     let empty = Objects::default();
     for (cluster, Objects { nodes, services, slices, .. }) in [(&mut listed, &objects), (&mut told, &empty)] {
-        cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.clone())));
-        cluster.apply(WatchEvent::Services(Change::Replaced(services.clone())));
-        cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(slices.clone())));
+        cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.clone())), Moment::now());
+        cluster.apply(WatchEvent::Services(Change::Replaced(services.clone())), Moment::now());
+        cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(slices.clone())), Moment::now());
     }
     let config = zone_config::config();
     let mut zone = Zone::build(&config, &told);
@@ -36,7 +36,7 @@ fuzz_target!(|content: &[u8]| {
         events.chain(objects.services.iter().cloned().map(|service| WatchEvent::Services(Change::Applied(service))));
     let events = events.chain(objects.nodes.iter().cloned().map(|node| WatchEvent::Nodes(Change::Applied(node))));
     for event in events {
-        let changes = told.apply(event);
+        let changes = told.apply(event, Moment::now());
         zone = zone.update(&told, &changes);
     }
     assert_eq!(zone.digest(), Zone::build(&config, &listed).digest(), "step by step it becomes another zone");

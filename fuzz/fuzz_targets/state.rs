@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use k8s_node_dns::cluster::Cluster;
+use k8s_node_dns::cluster::{Cluster, Moment};
 use k8s_node_dns::state::Identity;
 use k8s_node_dns::state::format::{State, decode, encode, header};
 use libfuzzer_sys::fuzz_target;
@@ -33,7 +33,7 @@ fn written(state: State) -> Vec<u8> {
     let State { keys, source, current, version, objects } = state;
     let mut cluster = Cluster::new(true);
     for list in objects {
-        cluster.apply(list);
+        cluster.apply(list, Moment::now());
     }
     encode(&Identity { zone: ZONE.to_owned(), keys }, &source, current, version, &cluster).expect("JSON can say it")
 }

@@ -1,6 +1,6 @@
 //! The zones that are asked: areas that fit into a datagram and that don't, one without addresses, and a Service.
 
-use k8s_node_dns::cluster::Cluster;
+use k8s_node_dns::cluster::{Cluster, Moment};
 use k8s_node_dns::kube::objects::{Condition, Endpoint, EndpointSlice, NamespacedName, Node, Service};
 use k8s_node_dns::kube::{Change, WatchEvent};
 use k8s_node_dns::zone::Zone;
@@ -14,8 +14,8 @@ pub fn complete() -> Zone {
     let service = Service { key: git.clone(), annotation: Some("true".to_owned()), ..Service::default() };
     let endpoint = Endpoint { node: Some("home-1".into()), ready: true, serving: true, terminating: false };
     let slice = EndpointSlice { service: Some("git".to_owned()), key: git, endpoints: vec![endpoint] };
-    cluster.apply(WatchEvent::Services(Change::Replaced(vec![service])));
-    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice])));
+    cluster.apply(WatchEvent::Services(Change::Replaced(vec![service])), Moment::now());
+    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice])), Moment::now());
     Zone::build(&config(), &cluster)
 }
 
@@ -37,6 +37,6 @@ fn nodes() -> Cluster {
     nodes.extend((1..=100).map(|number| node("cloud", number)));
     nodes.push(Node { ready: ready("False"), ..node("away", 1) });
     let mut cluster = Cluster::new(true);
-    cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes)));
+    cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes)), Moment::now());
     cluster
 }

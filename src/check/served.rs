@@ -9,12 +9,13 @@ use crate::zone::Zone;
 const FEW: usize = 5;
 
 pub(super) fn check(config: &Config, line: &mut dyn FnMut(&'static str, Result<String, String>)) {
-    let Loaded { cluster, source } = match load(config.source.clone(), config.annotations.clone()) {
-        Ok(loaded) => loaded,
-        Err(error) => return line("cluster", Err(error.to_string())),
-    };
+    let Loaded { cluster, source } =
+        match load(config.source.clone(), config.annotations.clone(), config.policy.clone()) {
+            Ok(loaded) => loaded,
+            Err(error) => return line("cluster", Err(error.to_string())),
+        };
     let snapshot = cluster.snapshot();
-    let is_in = |node: &&std::sync::Arc<crate::cluster::Node>| node.verdict().is_eligible();
+    let is_in = |node: &&std::sync::Arc<crate::cluster::Node>| node.is_in();
     let inside = snapshot.nodes.iter().filter(is_in).count();
     let outside = snapshot.nodes.iter().filter(|node| !is_in(node));
     let outside = outside.map(|node| format!("{} ({})", Plain(node.name()), node.verdict()));

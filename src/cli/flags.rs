@@ -1,6 +1,7 @@
 //! Each flag, declared once: what a declaration says is here, the declarations are in a file for each group of them,
 //! which is the place to add one.
 
+mod failover;
 mod kubernetes;
 mod listening;
 mod nodes;
@@ -10,6 +11,7 @@ mod zone;
 
 use std::sync::LazyLock;
 
+pub use self::failover::*;
 pub use self::kubernetes::*;
 pub use self::listening::*;
 pub use self::nodes::*;
@@ -19,7 +21,7 @@ pub use self::zone::*;
 
 /// Every flag, in the order of `--help`.
 pub static FLAGS: LazyLock<Vec<&'static Flag>> = LazyLock::new(|| {
-    let groups = [SERVED, LISTENING, KUBERNETES, NODES, REPLIES, RUNNING];
+    let groups = [SERVED, LISTENING, KUBERNETES, NODES, FAILOVER, REPLIES, RUNNING];
     groups.into_iter().flatten().copied().collect()
 });
 
@@ -32,6 +34,8 @@ pub enum Section {
     Listening,
     /// From what.
     Kubernetes,
+    /// What is answered when nodes are not well.
+    Failover,
     /// How it is answered.
     Replies,
     /// The log.
@@ -42,8 +46,8 @@ pub enum Section {
 
 impl Section {
     /// All of them, in the order of `--help`.
-    pub const ALL: [Self; 6] =
-        [Self::Zone, Self::Listening, Self::Kubernetes, Self::Replies, Self::Logging, Self::Other];
+    pub const ALL: [Self; 7] =
+        [Self::Zone, Self::Listening, Self::Kubernetes, Self::Failover, Self::Replies, Self::Logging, Self::Other];
 
     /// Its heading.
     pub fn title(self) -> &'static str {
@@ -51,6 +55,7 @@ impl Section {
             Self::Zone => "Zone",
             Self::Listening => "Listening",
             Self::Kubernetes => "Kubernetes",
+            Self::Failover => "Failover",
             Self::Replies => "Replies",
             Self::Logging => "Logging",
             Self::Other => "Other",

@@ -7,12 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::choice::Ranked;
+use super::fallback::Fallbacks;
 use super::links::Links;
 use super::node::{Area, Node};
 use super::nodes::Nodes;
 use super::service::{Hosts, Moved};
-use super::tally::{Journal, Shift, Tally};
-use super::{Owner, ServiceName};
+use super::tally::{Journal, Shift};
+use super::{Addresses, Basis, Owner, ServiceName};
 use crate::kube::Kind;
 use crate::kube::objects::{EndpointSlice, NamespacedName};
 
@@ -23,8 +25,8 @@ pub(super) struct AreaNodes {
     pub(super) listed: usize,
     /// How many of them are eligible.
     pub(super) eligible: usize,
-    /// The addresses of those.
-    pub(super) tally: Tally,
+    /// What they bring.
+    pub(super) own: Ranked,
 }
 
 /// A Service that has a name or slices.
@@ -34,8 +36,8 @@ pub(super) struct Backing {
     pub(super) named: bool,
     /// The nodes that host it.
     pub(super) hosts: Hosts,
-    /// The addresses of those of them that are eligible; empty while it has no name.
-    pub(super) tally: Tally,
+    /// What they bring; empty while it has no name.
+    pub(super) own: Ranked,
 }
 
 /// All objects, by what depends on them.
@@ -49,9 +51,34 @@ pub(super) struct Index {
     hosted: Links,
     /// The Service that each slice belongs to, by the slice's name; it is of the same namespace.
     slices: Links,
+    /// The areas that others stand in for.
+    pub(super) fallbacks: Fallbacks,
 }
 
 impl Index {
+    /// Nothing is known yet, but of the areas that others stand in for: those always exist.
+    pub(super) fn new(fallback: &BTreeMap<Area, Vec<Area>>) -> Self {
+        let areas = fallback.keys().map(|area| (area.clone(), AreaNodes::default())).collect();
+        Self { areas, fallbacks: Fallbacks::new(fallback), ..Self::default() }
+    }
+
+    /// What an area is answered with, and on what that rests.
+    pub(super) fn answer(&self, area: &Area) -> Option<(Addresses, Basis)> {
+        let own = &self.areas.get(area)?.own;
+        Some(self.fallbacks.answer(area).unwrap_or_else(|| (own.addresses(), own.rank().into())))
+    }
+
+    /// On what the answer of an area rests.
+    pub(super) fn basis(&self, area: &Area) -> Basis {
+        let own = || self.areas.get(area).map_or(Basis::Nothing, |nodes| nodes.own.rank().into());
+        self.fallbacks.basis(area).cloned().unwrap_or_else(own)
+    }
+
+    /// Whether an area has no address; also one that does not exist.
+    pub(super) fn is_empty_area(&self, area: &Area) -> bool {
+        self.basis(area) == Basis::Nothing
+    }
+
     /// Whether there is no object of a kind; of Services: none with a name.
     pub(super) fn has_no(&self, kind: Kind) -> bool {
         match kind {
@@ -66,38 +93,41 @@ impl Index {
         let new = new.map(Arc::new);
         let old = self.nodes.set(name, new.clone());
         self.move_areas(old.as_deref(), new.as_deref(), journal);
+        if !self.fallbacks.is_empty() && !journal.is_closed() {
+            let touched = [&old, &new].into_iter().flatten().flat_map(|node| node.listed());
+            self.fallbacks.resolve(&self.areas, touched, journal);
+        }
         self.move_services(name, old.as_deref(), new.as_deref(), journal);
         old
     }
 
     fn move_areas(&mut self, old: Option<&Node>, new: Option<&Node>, journal: &mut Journal) {
-        let (before, after) = (old.and_then(Node::counted), new.and_then(Node::counted));
+        let (before, after) = (old.and_then(Node::brings), new.and_then(Node::brings));
         let (left, entered) = (old.map_or(&[][..], Node::listed), new.map_or(&[][..], Node::listed));
-        if before == after && left == entered {
+        let (was_in, is_in) = (old.is_some_and(Node::is_in), new.is_some_and(Node::is_in));
+        if before == after && left == entered && was_in == is_in {
             return;
         }
         for area in entered {
-            let mut shift = journal.shift(|| Owner::Area(area.clone()));
             if !self.areas.contains_key(area) {
                 self.areas.insert(area.clone(), AreaNodes::default());
-                shift.iter_mut().for_each(|shift| shift.note_existence(true));
+                journal.shift(|| Owner::Area(area.clone())).into_iter().for_each(|shift| shift.note_existence(true));
             }
             let Some(nodes) = self.areas.get_mut(area) else { continue };
             nodes.listed += 1;
-            if let Some(addresses) = after {
-                nodes.eligible += 1;
-                nodes.tally.add(addresses, shift);
-            }
+            nodes.eligible += usize::from(is_in);
+            // What an area is answered with that others stand in for is not only its own affair.
+            let shift = if self.fallbacks.has(area) { None } else { journal.shift(|| Owner::Area(area.clone())) };
+            nodes.own.change(None, after, shift);
         }
         for area in left {
-            let mut shift = journal.shift(|| Owner::Area(area.clone()));
             let Some(nodes) = self.areas.get_mut(area) else { continue };
             nodes.listed -= 1;
-            if let Some(addresses) = before {
-                nodes.eligible -= 1;
-                nodes.tally.remove(addresses, shift.as_deref_mut());
-            }
-            if nodes.listed == 0 {
+            nodes.eligible -= usize::from(was_in);
+            let has_fallback = self.fallbacks.has(area);
+            let mut shift = if has_fallback { None } else { journal.shift(|| Owner::Area(area.clone())) };
+            nodes.own.change(before, None, shift.as_deref_mut());
+            if nodes.listed == 0 && !has_fallback {
                 shift.iter_mut().for_each(|shift| shift.note_existence(false));
                 self.areas.remove(area);
             }
@@ -105,19 +135,13 @@ impl Index {
     }
 
     fn move_services(&mut self, name: &str, old: Option<&Node>, new: Option<&Node>, journal: &mut Journal) {
-        let (before, after) = (old.and_then(Node::counted), new.and_then(Node::counted));
+        let (before, after) = (old.and_then(Node::brings), new.and_then(Node::brings));
         if before == after {
             return;
         }
         for service in self.hosted.get(name) {
             let Some(backing) = self.services.get_mut(service) else { continue };
-            let mut shift = journal.shift(|| Owner::Service((**service).clone()));
-            if let Some(addresses) = after {
-                backing.tally.add(addresses, shift.as_deref_mut());
-            }
-            if let Some(addresses) = before {
-                backing.tally.remove(addresses, shift);
-            }
+            backing.own.change(before, after, journal.shift(|| Owner::Service((**service).clone())));
         }
     }
 
@@ -195,13 +219,10 @@ impl Index {
         } else {
             self.hosted.remove(node, service);
         }
-        let addresses = self.nodes.get(node).and_then(|node| node.counted());
-        if let (Some(addresses), Some(backing)) = (addresses, self.services.get_mut(service)) {
-            if here {
-                backing.tally.add(addresses, shift);
-            } else {
-                backing.tally.remove(addresses, shift);
-            }
+        let brings = self.nodes.get(node).and_then(|node| node.brings());
+        if let Some(backing) = self.services.get_mut(service) {
+            let (before, after) = if here { (None, brings) } else { (brings, None) };
+            backing.own.change(before, after, shift);
         }
     }
 

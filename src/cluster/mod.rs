@@ -8,30 +8,44 @@
 //!
 //! [`Cluster`] neither logs nor knows the clock or the zone's name: what happened is handed back as [`Story`].
 
+mod choice;
+mod comeback;
 mod eligibility;
 mod excerpt;
+mod fallback;
 mod fault;
 mod index;
+mod judging;
 mod links;
 mod listing;
 mod loads;
 mod maintenance;
+mod memory;
+mod moment;
 mod node;
 mod nodes;
+mod policy;
 mod readback;
 mod service;
 mod snapshot;
+mod standing;
 mod state;
 mod story;
+mod summary;
 mod tally;
 mod telling;
 
-pub use eligibility::{Evidence, Ineligible, Verdict};
+pub use crate::kube::objects::Exclusion;
+pub use choice::{Basis, Rank};
+pub use comeback::{Remembered, Stands};
+pub use eligibility::{Evidence, Ineligible, LeaseLate, ProbeDown, Unfit, Verdict, Wait};
 pub use excerpt::{Excerpt, Few, Plain};
 pub use fault::{Annotation, Fault, Problem};
 pub use loads::{Load, Loads};
 pub use maintenance::Maintenance;
+pub use moment::Moment;
 pub use node::{Area, Node};
+pub use policy::{Policy, WhenNone};
 pub use readback::Slice;
 pub use snapshot::{AreaStanding, ServiceStanding, Snapshot, Turns};
 pub use state::{Changes, Cluster};

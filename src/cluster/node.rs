@@ -4,16 +4,19 @@
 //! [`Fault`] for each part that was skipped. How its lists are read is in `listing`, and what few nodes say in
 //! `maintenance`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Addresses;
-use super::eligibility::{Evidence, Verdict};
+use super::choice::Rank;
+use super::eligibility::{Ineligible, Unfit, Verdict};
 use super::excerpt::Few;
 use super::fault::Fault;
 pub use super::listing::Area;
 pub(super) use super::listing::KnownAreas;
 use super::listing::{Reading, read_addresses};
 use super::maintenance::{Maintenance, Wishes};
+use super::standing::{Circumstances, Judged};
 use crate::kube::objects::{self, AddressSource, AreaLabel, Exclusion, Particulars};
 
 /// A node, as far as DNS is concerned.
@@ -24,15 +27,15 @@ pub struct Node {
     addresses: Arc<Reading<Addresses>>,
     /// Of the few that say anything about themselves besides.
     wishes: Option<Arc<Reading<Wishes>>>,
-    /// Of the few that do not count; a verdict is large.
-    verdict: Option<Box<Verdict>>,
+    /// Of the few that something speaks against.
+    judged: Option<Box<Judged>>,
 }
 
 /// The verdict on all others.
 const ELIGIBLE: &Verdict = &Verdict::Eligible;
 
 impl Node {
-    /// Reads a node. Annotations that are as they were before are not read again.
+    /// Reads a node, which is to be judged yet. Annotations that are as they were before are not read again.
     pub(super) fn read(object: objects::Node, before: Option<&Self>, known: &mut KnownAreas) -> Self {
         let areas = match before {
             Some(before) if listed_areas(&before.object) == listed_areas(&object) => Arc::clone(&before.areas),
@@ -49,8 +52,20 @@ impl Node {
             Some(before) if asked(&before.object) == asked(&object) => before.wishes.clone(),
             _ => Wishes::read(object.more.as_deref()).map(Arc::new),
         };
-        let verdict = Some(Evidence::from(&object).judge()).filter(|verdict| !verdict.is_eligible()).map(Box::new);
-        Self { object, areas, addresses, wishes, verdict }
+        Self { object, areas, addresses, wishes, judged: None }
+    }
+
+    /// Weighs what is known of it.
+    #[must_use]
+    pub(super) fn judge(mut self, circumstances: &Circumstances<'_>) -> Self {
+        self.judged = Judged::of(&self, circumstances);
+        self
+    }
+
+    /// The same, weighed again; `None` if nothing comes of that.
+    pub(super) fn judge_again(&self, circumstances: &Circumstances<'_>) -> Option<Self> {
+        let judged = Judged::of(self, circumstances);
+        (judged != self.judged).then(|| Self { judged, ..self.clone() })
     }
 
     /// Whether it was read from this very object.
@@ -80,7 +95,31 @@ impl Node {
 
     /// Whether it counts.
     pub fn verdict(&self) -> &Verdict {
-        self.verdict.as_deref().unwrap_or(ELIGIBLE)
+        self.judged.as_ref().map_or(ELIGIBLE, |judged| &judged.verdict)
+    }
+
+    /// Whether it counts, whatever its addresses.
+    pub fn is_in(&self) -> bool {
+        self.verdict().is_eligible()
+    }
+
+    /// What speaks against it besides its verdict.
+    pub fn also(&self) -> &[Ineligible] {
+        self.judged.as_ref().map_or(&[], |judged| &judged.also)
+    }
+
+    /// Its addresses that are not answered although it may be in, and why.
+    pub fn unfit(&self) -> &[(IpAddr, Unfit)] {
+        self.judged.as_ref().map_or(&[], |judged| &judged.unfit)
+    }
+
+    /// What it brings to its names; `None`: nothing, or no address.
+    pub fn brings(&self) -> Option<(Rank, &Addresses)> {
+        let brings = match &self.judged {
+            Some(judged) => judged.brings(self),
+            None => Some((Rank::Good(self.priority()), self.addresses())),
+        };
+        brings.filter(|(_, addresses)| !addresses.is_empty())
     }
 
     /// Whether somebody works on it, now or until some time.
@@ -138,11 +177,6 @@ impl Node {
     /// The areas that exist because of it: none while it is being deleted, since it is gone then.
     pub fn listed(&self) -> &[Area] {
         if self.object.deleting { &[] } else { self.areas() }
-    }
-
-    /// The addresses that it brings to its names: none while it does not count.
-    pub(super) fn counted(&self) -> Option<&Addresses> {
-        self.verdict().is_eligible().then_some(self.addresses())
     }
 }
 

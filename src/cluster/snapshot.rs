@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::index::Index;
 use super::loads::Loads;
-use super::{Addresses, Area, Node, ServiceName};
+use super::{Addresses, Area, Basis, Node, ServiceName};
 
 /// The cluster at a moment.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub turns: Turns,
 }
 
-/// An area that at least one node lists.
+/// An area that at least one node lists, or that others stand in for.
 #[derive(Clone, Debug)]
 pub struct AreaStanding {
     /// The area.
@@ -35,8 +35,12 @@ pub struct AreaStanding {
     pub listed: usize,
     /// How many of them count.
     pub eligible: usize,
-    /// The addresses of those.
+    /// What it is answered with.
     pub addresses: Addresses,
+    /// On what that rests.
+    pub basis: Basis,
+    /// The areas that stand in for it, in the order in which they are tried.
+    pub fallback: Vec<Area>,
 }
 
 /// A Service that has a name.
@@ -48,8 +52,10 @@ pub struct ServiceStanding {
     pub hosts: Vec<String>,
     /// No endpoint is ready: those count that serve while they terminate.
     pub draining: bool,
-    /// The addresses of its hosts that count.
+    /// What it is answered with.
     pub addresses: Addresses,
+    /// On what that rests.
+    pub basis: Basis,
 }
 
 /// How often nodes changed sides since the start. A node that is new and counts came in; one that counted and is gone
@@ -72,11 +78,17 @@ impl Turns {
 
 impl Snapshot {
     pub(super) fn take(loads: Loads, index: &Index, turns: Turns) -> Self {
-        let areas = index.areas.iter().map(|(area, nodes)| AreaStanding {
-            area: area.clone(),
-            listed: nodes.listed,
-            eligible: nodes.eligible,
-            addresses: nodes.tally.addresses(),
+        let areas = index.areas.iter().map(|(area, nodes)| {
+            let (addresses, basis) = index.answer(area).unwrap_or_default();
+            let fallback = index.fallbacks.areas(area).to_vec();
+            AreaStanding {
+                area: area.clone(),
+                listed: nodes.listed,
+                eligible: nodes.eligible,
+                addresses,
+                basis,
+                fallback,
+            }
         });
         let known = loads.services.has_objects() && loads.slices.has_objects();
         let named = index.services.iter().filter(|(_, backing)| known && backing.named);
@@ -84,7 +96,8 @@ impl Snapshot {
             service: (**service).clone(),
             hosts: backing.hosts.iter().map(ToOwned::to_owned).collect(),
             draining: backing.hosts.draining(),
-            addresses: backing.tally.addresses(),
+            addresses: backing.own.addresses(),
+            basis: backing.own.rank().into(),
         });
         Self {
             loads,
@@ -137,7 +150,7 @@ impl Snapshot {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Cluster;
+    use super::super::{Cluster, Moment};
     use super::*;
     use crate::kube::objects::{self, Condition};
     use crate::kube::{Change, WatchEvent};
@@ -167,7 +180,7 @@ mod tests {
             deleted(node("shed", "garden", "True")),
             node("vps", "", "True"),
         ];
-        let _ = cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes)));
+        let _ = cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes)), Moment::now());
         let snapshot = cluster.snapshot();
         let members = snapshot.members();
         assert_eq!(members.keys().map(|area| area.as_str()).collect::<Vec<_>>(), ["home"]);
@@ -183,7 +196,7 @@ mod tests {
     fn turns_count_nodes_that_change_sides() {
         let mut cluster = Cluster::new(false);
         let mut turns = |change| {
-            let _ = cluster.apply(WatchEvent::Nodes(change));
+            let _ = cluster.apply(WatchEvent::Nodes(change), Moment::now());
             let turns = cluster.snapshot().turns;
             (turns.came_in, turns.went_out)
         };

@@ -6,15 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use super::excerpt::Few;
-use super::index::{AreaNodes, Backing, Index};
+use super::index::{Backing, Index};
 use super::loads::{Load, Loads};
+use super::memory::Memory;
 use super::node::{Area, KnownAreas, Node};
+use super::policy::Policy;
 use super::snapshot::{Snapshot, Turns};
-use super::story::{AreaCount, Effects, FEW, ServiceTurn, Story, node_turns};
+use super::story::Story;
 use super::tally::Journal;
 use super::telling::Telling;
-use super::{Addresses, Owner, ServiceName};
+use super::{Addresses, Moment, Owner, ServiceName};
 use crate::kube::objects::{self, EndpointSlice, Object, Service};
 use crate::kube::{Change, Kind, WatchEvent};
 
@@ -24,10 +25,11 @@ const NAMED: &str = "true";
 /// What is known of the cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
-    loads: Loads,
+    pub(super) loads: Loads,
     pub(super) index: Index,
-    known_areas: KnownAreas,
-    turns: Turns,
+    pub(super) known_areas: KnownAreas,
+    pub(super) memory: Memory,
+    pub(super) turns: Turns,
 }
 
 /// What an event did: the names to build again, and the story for the log.
@@ -65,25 +67,34 @@ impl Cluster {
             loads: Loads { nodes: Load::Missing, services: load, slices: load },
             index: Index::default(),
             known_areas: KnownAreas::default(),
+            memory: Memory::default(),
             turns: Turns::default(),
         }
     }
 
+    /// The same, that answers as the operator wants when nodes are not well. Before anything is known.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { index: Index::new(&policy.fallback), memory: Memory::new(policy), ..self }
+    }
+
     /// Takes the objects of a kind as an earlier run knew them, unless they were listed in this one. They are replaced
     /// when they are. The story is that of whoever has them.
-    pub fn restore(&mut self, event: WatchEvent) -> Changes {
+    pub fn restore(&mut self, event: WatchEvent, now: Moment) -> Changes {
         let kind = event.kind();
         if self.listed(kind) {
             return Changes::default();
         }
-        let changes = self.apply(event);
+        let changes = self.apply(event, now);
         *self.loads.of(kind) = Load::Restored;
         Changes { story: Vec::new(), ..changes }
     }
 
     /// Folds one event in.
-    pub fn apply(&mut self, event: WatchEvent) -> Changes {
+    pub fn apply(&mut self, event: WatchEvent, now: Moment) -> Changes {
         let kind = event.kind();
+        // What a first list shows went out while nobody looked.
+        let watched = self.loads.get(Kind::Node) == Load::Listed;
         let listed = match &event {
             WatchEvent::Nodes(change) => is_list(change),
             WatchEvent::Services(change) => is_list(change),
@@ -102,7 +113,7 @@ impl Cluster {
             *self.loads.of(kind) = Load::Listed;
         }
         match event {
-            WatchEvent::Nodes(change) => self.fold_nodes(change, &mut journal, &mut telling),
+            WatchEvent::Nodes(change) => self.fold_nodes(change, watched, now, &mut journal, &mut telling),
             WatchEvent::Services(change) => self.fold_services(change, &mut journal),
             WatchEvent::EndpointSlices(change) => self.fold_slices(change, &mut journal),
             // A zone without nodes would be empty, which is worse than none.
@@ -110,93 +121,79 @@ impl Cluster {
             WatchEvent::Refused(kind) if !was_loaded => *self.loads.of(kind) = Load::Refused,
             WatchEvent::Refused(_) => {}
         }
-        journal.settle();
-
+        if journal.is_closed() {
+            self.index.fallbacks.resolve_all(&self.index.areas, &mut journal);
+        }
         let services_appear = self.services_listed() && !had_services;
         telling.summary |= services_appear;
-        if !telling.summary {
-            if kind != Kind::Node && had_services {
-                self.tell_services(&journal, &mut telling);
-            }
-            self.tell_emptied(&journal, &mut telling);
+        if !telling.summary && kind != Kind::Node && had_services {
+            journal.settle();
+            self.tell_services(&journal, &mut telling);
         }
-        let summary = if telling.summary { self.summary(kind) } else { [None, None] };
         let mut changes = Changes { loaded: self.loaded(kind) && !was_loaded, ..Changes::default() };
-        changes.story = telling.finish(summary.into_iter().flatten());
-        self.note_names(journal, services_appear, &mut changes);
+        self.conclude(journal, telling, Some(kind), &mut changes);
+        if services_appear {
+            changes.services = self.services().cloned().collect();
+        }
         if from_nothing && kind == Kind::Node {
             self.note_all_names(&mut changes);
         }
         changes
     }
 
-    /// All names that nodes brought with the first list of them.
-    fn note_all_names(&self, changes: &mut Changes) {
-        changes.areas = self.areas().cloned().collect();
-        let with_addresses =
-            |service: &&ServiceName| self.named(service).is_some_and(|backing| !backing.tally.is_empty());
-        changes.services = self.services().filter(with_addresses).cloned().collect();
-    }
-
-    fn note_names(&self, journal: Journal, services_appear: bool, changes: &mut Changes) {
-        for owner in journal.names.into_keys() {
+    /// What comes of what was noted: the names to build again, and the story. `kind`: what was listed for the first time,
+    /// if the story sums up.
+    pub(super) fn conclude(
+        &self,
+        mut journal: Journal,
+        mut telling: Telling,
+        kind: Option<Kind>,
+        changes: &mut Changes,
+    ) {
+        journal.settle();
+        if !telling.summary {
+            self.tell_emptied(&journal, &mut telling);
+            self.tell_bases(&journal, &mut telling);
+        }
+        let summary = kind.filter(|_| telling.summary).map(|kind| self.summary(kind));
+        changes.story = telling.finish(summary.into_iter().flatten());
+        for (owner, shift) in journal.names {
             match owner {
+                _ if shift.keeps_its_records() => {}
                 Owner::Area(area) => drop(changes.areas.insert(area)),
                 Owner::Service(service) if self.services_listed() => drop(changes.services.insert(service)),
                 Owner::Service(_) => {}
             }
         }
-        if services_appear {
-            changes.services = self.services().cloned().collect();
-        }
     }
 
-    fn fold_nodes(&mut self, change: Change<objects::Node>, journal: &mut Journal, telling: &mut Telling) {
+    /// All names that nodes brought with the first list of them.
+    fn note_all_names(&self, changes: &mut Changes) {
+        changes.areas = self.areas().cloned().collect();
+        let with_addresses =
+            |service: &&ServiceName| self.named(service).is_some_and(|backing| !backing.own.is_empty());
+        changes.services = self.services().filter(with_addresses).cloned().collect();
+    }
+
+    fn fold_nodes(
+        &mut self,
+        change: Change<objects::Node>,
+        watched: bool,
+        now: Moment,
+        journal: &mut Journal,
+        telling: &mut Telling,
+    ) {
+        let mut fold = |name, node| self.fold_node(name, node, watched, now, journal, telling);
         match change {
-            Change::Applied(node) => self.fold_node(node.key().clone(), Some(node), journal, telling),
-            Change::Deleted(name) => self.fold_node(name, None, journal, telling),
+            Change::Applied(node) => fold(node.key().clone(), Some(node)),
+            Change::Deleted(name) => fold(name, None),
             Change::Replaced(list) => {
-                for (name, node) in
-                    replacement(list, self.index.nodes.iter().map(|node| node.name().to_owned()).collect())
-                {
-                    self.fold_node(name, node, journal, telling);
+                let known = self.index.nodes.iter().map(|node| node.name().to_owned()).collect();
+                for (name, node) in replacement(list, known) {
+                    self.fold_node(name, node, watched, now, journal, telling);
                 }
             }
         }
-    }
-
-    fn fold_node(&mut self, name: String, new: Option<objects::Node>, journal: &mut Journal, telling: &mut Telling) {
-        let old = self.index.nodes.get(&name).map(|old| &**old);
-        let same = match (old, &new) {
-            (Some(old), Some(new)) => old.is(new),
-            (old, new) => old.is_none() && new.is_none(),
-        };
-        if same {
-            return;
-        }
-        let new = new.map(|new| Node::read(new, old, &mut self.known_areas));
-        if let Some(new) = &new {
-            telling.faults(new, old);
-        }
-        let counts = |node: &Node| node.verdict().is_eligible();
-        let counted = old.is_some_and(counts);
-        self.turns.note(counted, new.as_ref().is_some_and(counts));
-        if telling.summary {
-            self.index.set_node(&name, new, journal);
-            return;
-        }
-        let mut step = Journal::default();
-        let old = self.index.set_node(&name, new, &mut step);
-        step.settle();
-        let new = self.index.nodes.get(&name).map(|new| &**new);
-        let turns = node_turns(old.as_deref(), new);
-        let known = self.services_listed();
-        let seen = step.names.iter().filter(|(owner, _)| known || matches!(owner, Owner::Area(_)));
-        let effects = Effects::new(seen);
-        if !(turns.is_empty() && effects.is_empty()) {
-            telling.change(Story::Node { node: name, turns, effects });
-        }
-        journal.merge(step);
     }
 
     fn fold_services(&mut self, change: Change<Service>, journal: &mut Journal) {
@@ -226,85 +223,7 @@ impl Cluster {
         }
     }
 
-    /// What an event about Services or slices did. It is told by Service, not by slice: an endpoint that moves from one
-    /// slice to another has not moved at all.
-    fn tell_services(&self, journal: &Journal, telling: &mut Telling) {
-        let renamed = journal.names.keys().filter_map(|owner| match owner {
-            Owner::Service(service) => Some(service),
-            Owner::Area(_) => None,
-        });
-        for service in renamed.chain(journal.hosts.keys()).collect::<BTreeSet<_>>() {
-            let owner = Owner::Service(service.clone());
-            let shift = journal.names.get(&owner);
-            let mut turns = Vec::new();
-            match shift.and_then(|shift| shift.exists) {
-                Some(true) => turns.push(ServiceTurn::Named),
-                Some(false) => turns.push(ServiceTurn::Unnamed),
-                None => {}
-            }
-            if let Some(nodes) = journal.hosts.get(service) {
-                let gained = Few::new(FEW, nodes.came().cloned());
-                let lost = Few::new(FEW, nodes.went().cloned());
-                turns.extend((!gained.is_empty()).then_some(ServiceTurn::GainedHosts(gained)));
-                turns.extend((!lost.is_empty()).then_some(ServiceTurn::LostHosts(lost)));
-                let draining = self.index.services.get(service).is_some_and(|backing| backing.hosts.draining());
-                turns.extend(draining.then_some(ServiceTurn::Draining));
-            }
-            let effects = Effects::new(shift.map(|shift| (&owner, shift)));
-            telling.change(Story::Service { service: service.clone(), turns, effects });
-        }
-    }
-
-    fn tell_emptied(&self, journal: &Journal, telling: &mut Telling) {
-        for (owner, shift) in &journal.names {
-            let empty = match owner {
-                Owner::Area(area) => self.index.areas.get(area).is_none_or(|nodes| nodes.tally.is_empty()),
-                // One that lost its name has lost it on purpose.
-                Owner::Service(service) => {
-                    self.services_listed() && self.named(service).is_some_and(|backing| backing.tally.is_empty())
-                }
-            };
-            // Addresses came or went and there is none now: so the last one went.
-            if empty && !shift.addresses.is_empty() {
-                telling.emptied(owner.clone());
-            }
-        }
-    }
-
-    /// What there is after a first list of a kind. Until nodes are listed too, no Service has an address and there is
-    /// nothing to say about them.
-    fn summary(&self, kind: Kind) -> [Option<Story>; 2] {
-        match kind {
-            Kind::Node => [Some(self.tell_nodes()), self.tell_named()],
-            Kind::Service | Kind::EndpointSlice if self.loads.nodes.has_objects() => [self.tell_named(), None],
-            Kind::Service | Kind::EndpointSlice => [None, None],
-        }
-    }
-
-    fn tell_nodes(&self) -> Story {
-        let count = |(area, nodes): (&Area, &AreaNodes)| AreaCount {
-            area: area.clone(),
-            listed: nodes.listed,
-            eligible: nodes.eligible,
-        };
-        let mut areas: Vec<AreaCount> = self.index.areas.iter().map(count).collect();
-        areas.sort_by_key(|area| area.eligible > 0);
-        let eligible = self.nodes().filter(|node| node.verdict().is_eligible()).count();
-        Story::NodesListed { nodes: self.index.nodes.len(), eligible, areas: Few::new(2 * FEW, areas) }
-    }
-
-    /// `None` while no Service has a name.
-    fn tell_named(&self) -> Option<Story> {
-        if !self.services_listed() {
-            return None;
-        }
-        let named = self.index.services.iter().filter(|(_, backing)| backing.named);
-        let empty = named.clone().filter(|(_, backing)| backing.tally.is_empty());
-        let empty = Few::new(FEW, empty.map(|(service, _)| Owner::Service((**service).clone())));
-        Some(Story::ServicesListed { named: named.count(), empty })
-    }
-
-    fn named(&self, service: &ServiceName) -> Option<&Backing> {
+    pub(super) fn named(&self, service: &ServiceName) -> Option<&Backing> {
         self.index.services.get(service).filter(|backing| backing.named)
     }
 
@@ -336,7 +255,7 @@ impl Cluster {
 
     /// Whether Services have names: both they and EndpointSlices were listed, or restored. A right that is lost later
     /// takes none.
-    fn services_listed(&self) -> bool {
+    pub(super) fn services_listed(&self) -> bool {
         self.loads.services.has_objects() && self.loads.slices.has_objects()
     }
 
@@ -345,14 +264,14 @@ impl Cluster {
         Snapshot::take(self.loads, &self.index, self.turns)
     }
 
-    /// All areas that a node lists, ready or not.
+    /// All areas that a node lists, ready or not, or that others stand in for.
     pub fn areas(&self) -> impl Iterator<Item = &Area> {
         self.index.areas.keys()
     }
 
-    /// The addresses of an area's eligible nodes; `None` when no node lists it.
+    /// What an area is answered with; `None` when there is no such area: no node lists it, and no other stands in for it.
     pub fn area(&self, area: &Area) -> Option<Addresses> {
-        self.index.areas.get(area).map(|nodes| nodes.tally.addresses())
+        self.index.answer(area).map(|(addresses, _)| addresses)
     }
 
     /// All Services that have a name; none until they and EndpointSlices were listed.
@@ -362,12 +281,12 @@ impl Cluster {
         named.map(|(service, _)| &**service)
     }
 
-    /// The addresses of the eligible nodes that host a Service; `None` when it has no name.
+    /// What a Service is answered with, of the nodes that host it; `None` when it has no name.
     pub fn service(&self, service: &ServiceName) -> Option<Addresses> {
         if !self.services_listed() {
             return None;
         }
-        self.named(service).map(|backing| backing.tally.addresses())
+        self.named(service).map(|backing| backing.own.addresses())
     }
 
     /// All nodes, by name, also those that do not count.

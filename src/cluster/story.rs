@@ -9,7 +9,8 @@ use std::net::IpAddr;
 
 use log::Level;
 
-use super::eligibility::{Ineligible, Verdict};
+use super::choice::Basis;
+use super::eligibility::{Class, Ineligible, Unfit, Verdict};
 use super::excerpt::{Few, Plain};
 use super::fault::Fault;
 use super::node::{Area, Node};
@@ -58,6 +59,17 @@ pub enum Story {
     },
     /// Changes that are not told one by one.
     MoreChanges(usize),
+    /// Names that are answered with something else than before.
+    Answered {
+        /// With what.
+        basis: Basis,
+        /// Whether that is worse.
+        worse: bool,
+        /// The names.
+        names: Few<Owner>,
+    },
+    /// Areas that should stand in for others, and that no node lists.
+    NobodyStandsIn(Few<Area>),
     /// Names whose last address is gone. An area may be gone altogether.
     Emptied(Few<Owner>),
     /// Part of a node's annotation was skipped.
@@ -94,14 +106,20 @@ pub enum NodeTurn {
     Appeared,
     /// It is not there any more.
     Gone,
-    /// It counts now.
+    /// It counts now, since it is well.
     Ready,
+    /// It counts now, though it was well before.
+    In,
     /// It does not count any more.
     Out(Ineligible),
     /// It lists these areas now.
     Entered(Few<Area>),
     /// It does not list these areas any more.
     Left(Few<Area>),
+    /// Something speaks against these addresses now.
+    AddressesOut(Few<(IpAddr, Unfit)>),
+    /// Nothing speaks against these addresses any more.
+    AddressesBack(Few<IpAddr>),
     /// It lists these addresses now.
     GainedAddresses(Few<IpAddr>),
     /// It does not list these addresses any more.
@@ -149,7 +167,14 @@ impl Story {
     /// How loud it is to be told: what somebody should look into is a warning.
     pub fn level(&self) -> Level {
         match self {
-            Self::Emptied(_) | Self::Fault { .. } | Self::MoreFaults { .. } => Level::Warn,
+            Self::Emptied(_) | Self::Fault { .. } | Self::MoreFaults { .. } | Self::NobodyStandsIn(_) => Level::Warn,
+            Self::Answered { worse, .. } => {
+                if *worse {
+                    Level::Warn
+                } else {
+                    Level::Info
+                }
+            }
             Self::NodesListed { .. }
             | Self::ServicesListed { .. }
             | Self::Node { .. }
@@ -193,10 +218,13 @@ pub(super) fn node_turns(old: Option<&Node>, new: Option<&Node>) -> Vec<NodeTurn
     if old.is_none() {
         turns.push(NodeTurn::Appeared);
     }
-    let doomed = |node: &Node| *node.verdict() == Verdict::Out(Ineligible::BeingDeleted);
-    let turned = |old: &Node| old.verdict().is_eligible() != new.verdict().is_eligible() || doomed(old) != doomed(new);
-    if old.is_none_or(turned) {
+    let class = |node: &Node| match node.verdict() {
+        Verdict::Eligible => None,
+        Verdict::Out(reason) => Some(reason.class()),
+    };
+    if old.is_none_or(|old| class(old) != class(new)) {
         turns.push(match new.verdict() {
+            Verdict::Eligible if matches!(old.and_then(class), Some(Class::Told | Class::Waiting)) => NodeTurn::In,
             Verdict::Eligible => NodeTurn::Ready,
             Verdict::Out(reason) => NodeTurn::Out(reason.clone()),
         });
@@ -213,7 +241,24 @@ pub(super) fn node_turns(old: Option<&Node>, new: Option<&Node>) -> Vec<NodeTurn
         turns.extend((!gained.is_empty()).then_some(NodeTurn::GainedAddresses(gained)));
         turns.extend((!lost.is_empty()).then_some(NodeTurn::LostAddresses(lost)));
     }
+    turns.extend(address_turns(old.map_or(&[][..], Node::unfit), new));
     turns
+}
+
+/// What happened to the addresses of a node that it still has.
+fn address_turns(old: &[(IpAddr, Unfit)], new: &Node) -> Vec<NodeTurn> {
+    if old.is_empty() && new.unfit().is_empty() {
+        return Vec::new();
+    }
+    let told = |unfit: &[(IpAddr, Unfit)], address: IpAddr| {
+        unfit.iter().find(|(one, _)| *one == address).map(|(_, unfit)| unfit.code())
+    };
+    let out = new.unfit().iter().filter(|(address, unfit)| told(old, *address) != Some(unfit.code()));
+    let is_back = |address: &IpAddr| new.addresses().contains(*address) && told(new.unfit(), *address).is_none();
+    let back = old.iter().map(|(address, _)| *address).filter(is_back);
+    let (out, back) = (Few::new(FEW, out.cloned()), Few::new(FEW, back));
+    let out = (!out.is_empty()).then_some(NodeTurn::AddressesOut(out));
+    out.into_iter().chain((!back.is_empty()).then_some(NodeTurn::AddressesBack(back))).collect()
 }
 
 impl fmt::Display for Story {
@@ -245,6 +290,10 @@ impl fmt::Display for Story {
                 write!(f, ": {effects}")
             }
             Self::MoreChanges(changes) => write!(f, "and {}", Counted(*changes, "more change")),
+            Self::Answered { basis, worse: _, names } => {
+                write!(f, "{names} {} answered with {basis} now", if names.len() == 1 { "is" } else { "are" })
+            }
+            Self::NobodyStandsIn(areas) => write!(f, "no node lists {areas}, which --fallback lets stand in"),
             Self::Emptied(names) => {
                 write!(f, "{names} {} no address left", if names.len() == 1 { "has" } else { "have" })
             }
@@ -278,9 +327,19 @@ impl fmt::Display for NodeTurn {
             Self::Appeared => f.write_str("appeared"),
             Self::Gone => f.write_str("is gone"),
             Self::Ready => f.write_str("is ready"),
+            Self::In => f.write_str("is in again"),
             Self::Out(reason) => write!(f, "is out ({reason})"),
             Self::Entered(areas) => write!(f, "entered {areas}"),
             Self::Left(areas) => write!(f, "left {areas}"),
+            Self::AddressesOut(addresses) => {
+                for (i, (address, unfit)) in addresses.shown().iter().enumerate() {
+                    write!(f, "{}{address} is out ({unfit})", if i == 0 { "" } else { ", " })?;
+                }
+                if addresses.more() > 0 { write!(f, " and {} more are out", addresses.more()) } else { Ok(()) }
+            }
+            Self::AddressesBack(addresses) => {
+                write!(f, "{addresses} {} good again", if addresses.len() == 1 { "is" } else { "are" })
+            }
             Self::GainedAddresses(addresses) => write!(f, "gained {} {addresses}", plural(addresses)),
             Self::LostAddresses(addresses) => write!(f, "lost {} {addresses}", plural(addresses)),
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Addresses, Owner, ServiceName};
+use super::{Addresses, Basis, Owner, ServiceName};
 
 /// The addresses of a name, each with the number of nodes that bring it: sorted, and no count is 0. Most names have a
 /// few, for which a map would take ten times the memory; to move the 5 000 of a large one aside takes a microsecond.
@@ -37,6 +37,13 @@ impl Tally {
         for address in &addresses.v6 {
             lower(&mut self.v6, *address, shift.as_deref_mut());
         }
+    }
+
+    /// All addresses come or go at once.
+    pub(super) fn note_all(&self, here: bool, shift: Option<&mut Shift>) {
+        let Some(shift) = shift else { return };
+        self.v4.iter().for_each(|(address, _)| shift.addresses.note((*address).into(), here));
+        self.v6.iter().for_each(|(address, _)| shift.addresses.note((*address).into(), here));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -133,6 +140,8 @@ pub(super) struct Shift {
     pub(super) exists: Option<bool>,
     /// Addresses that came or went.
     pub(super) addresses: Toggles<IpAddr>,
+    /// What the answer rested on, and what it rests on now.
+    basis: Option<(Basis, Basis)>,
 }
 
 impl Shift {
@@ -141,9 +150,28 @@ impl Shift {
         self.exists = if self.exists.is_some() { None } else { Some(exists) };
     }
 
+    /// The answer rested on something else before.
+    pub(super) fn note_basis(&mut self, before: Basis, after: Basis) {
+        match &mut self.basis {
+            Some((_, last)) => *last = after,
+            None if before == after => {}
+            none => *none = Some((before, after)),
+        }
+    }
+
+    /// What the answer rested on, and what it rests on now, if that is something else.
+    pub(super) fn basis(&self) -> Option<(&Basis, &Basis)> {
+        self.basis.as_ref().filter(|(before, after)| before != after).map(|(before, after)| (before, after))
+    }
+
+    /// Whether the name is as it was, as far as the zone can show it.
+    pub(super) fn keeps_its_records(&self) -> bool {
+        self.exists.is_none() && self.addresses.is_empty()
+    }
+
     /// Whether the name is as it was.
     pub(super) fn is_empty(&self) -> bool {
-        self.exists.is_none() && self.addresses.is_empty()
+        self.keeps_its_records() && self.basis().is_none()
     }
 }
 
@@ -161,6 +189,11 @@ impl Journal {
     /// noted of each is as large as the cluster.
     pub(super) fn closed() -> Self {
         Self { closed: true, ..Self::default() }
+    }
+
+    /// Whether nothing is noted.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Where to note what happens to a name; `None` if nothing is noted.
@@ -191,6 +224,9 @@ impl Journal {
                 all.note_existence(exists);
             }
             all.addresses.merge(shift.addresses);
+            if let Some((before, after)) = shift.basis {
+                all.note_basis(before, after);
+            }
         }
         for (service, nodes) in later.hosts {
             self.hosts.entry(service).or_default().merge(nodes);

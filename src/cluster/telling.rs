@@ -1,11 +1,14 @@
 //! How much of what happened is told: an event that changes thousands of nodes must not fill the log.
 //!
-//! In: every line that could be told. Out: the story, in the order changes, names without addresses, faults.
+//! In: every line that could be told. Out: the story, in the order changes, names without addresses, names that are
+//! answered with something else, faults.
+
+use std::collections::BTreeMap;
 
 use super::excerpt::Few;
 use super::fault::Fault;
 use super::story::{FEW, Story};
-use super::{Node, Owner};
+use super::{Basis, Node, Owner};
 
 /// How many changes of one event are told one by one, and how many faults.
 const LINES: usize = 20;
@@ -17,6 +20,8 @@ pub(super) struct Telling {
     pub(super) summary: bool,
     changes: Few<Story>,
     emptied: Few<Owner>,
+    /// Names that are answered with something else now, and whether that is worse.
+    bases: BTreeMap<(Basis, bool), Few<Owner>>,
     faults: Vec<Story>,
     fault_lines: usize,
     untold_faults: usize,
@@ -31,6 +36,11 @@ impl Telling {
     /// A name lost its last address.
     pub(super) fn emptied(&mut self, owner: Owner) {
         self.emptied.push(FEW, owner);
+    }
+
+    /// A name is answered with something else now.
+    pub(super) fn basis(&mut self, basis: &Basis, worse: bool, owner: Owner) {
+        self.bases.entry((basis.clone(), worse)).or_default().push(FEW, owner);
     }
 
     /// Parts of an annotation were skipped: told when the annotation is new or different, since then.
@@ -62,6 +72,11 @@ impl Telling {
         story.extend(self.changes.into_shown());
         story.extend((more > 0).then_some(Story::MoreChanges(more)));
         story.extend((!self.emptied.is_empty()).then_some(Story::Emptied(self.emptied)));
+        let bases = Few::new(LINES, self.bases);
+        let more: usize = bases.more();
+        let answered = |((basis, worse), names)| Story::Answered { basis, worse, names };
+        story.extend(bases.into_shown().into_iter().map(answered));
+        story.extend((more > 0).then_some(Story::MoreChanges(more)));
         story.extend(self.faults);
         story.extend((self.untold_faults > 0).then_some(Story::MoreFaults { node: None, faults: self.untold_faults }));
         story

@@ -10,6 +10,7 @@ mod http;
 mod limits;
 mod listen;
 mod name;
+mod policy;
 mod servers;
 mod state;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use domain::base::Ttl;
 
 use crate::cli::flags::{self, Flag};
 use crate::cli::{Arguments, Origin, Value, WrongValue};
+use crate::cluster::Policy;
 use crate::dns::ListenConfig;
 use crate::dns::context::AnswerConfig;
 use crate::dns::limits::RateLimitConfig;
@@ -55,6 +57,8 @@ pub struct Config {
     pub source: Source,
     /// Which annotations of theirs are read.
     pub annotations: AnnotationKeys,
+    /// What is answered when nodes are not well.
+    pub policy: Policy,
     /// Where the last good cluster is kept, if it is.
     pub state: Option<StateConfig>,
     /// How long DNS is answered on after SIGTERM.
@@ -81,6 +85,7 @@ impl Config {
         let tcp = limits::tcp(&arguments)?;
         let source = source(&arguments, &mut warnings)?;
         let annotations = annotation::parse(&arguments, &mut warnings)?;
+        let policy = policy::parse(&arguments, &mut warnings)?;
         let answer = AnswerConfig {
             server_id: short_text(&arguments, &flags::SERVER_ID)?,
             version_bind: short_text(&arguments, &flags::VERSION_BIND)?,
@@ -100,6 +105,7 @@ impl Config {
             tcp,
             source,
             annotations,
+            policy,
             state,
             lame_duck,
             check_resolver,

@@ -34,7 +34,7 @@ fn lists(address: &str) -> [WatchEvent; 3] {
 fn cluster(lists: impl IntoIterator<Item = WatchEvent>) -> Cluster {
     let mut cluster = Cluster::new(true);
     for list in lists {
-        cluster.apply(list);
+        cluster.apply(list, Moment::now());
     }
     cluster
 }
@@ -88,7 +88,7 @@ impl Rig {
         for event in events {
             changes.merge(self.publisher.apply(event).0);
         }
-        changes.merge(self.publisher.fall_back(now));
+        changes.merge(self.publisher.fall_back(Moment { at: now, wall: SystemTime::UNIX_EPOCH }));
         self.publisher.advance(&changes, now);
     }
 

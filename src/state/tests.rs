@@ -6,7 +6,7 @@ use std::path::Path;
 use domain::base::Serial;
 
 use super::*;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Moment};
 use crate::kube::objects::{AddressSource, Exclusion};
 use crate::zone::fixture;
 use crate::zone::serial::Digest;
@@ -27,9 +27,10 @@ fn identity() -> Identity {
 fn cluster() -> Cluster {
     let (service, slice) = fixture::service("apps", "git", &["attic"]);
     let mut cluster = Cluster::new(true);
-    cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![fixture::node("attic", "home", "192.0.2.1")])));
-    cluster.apply(WatchEvent::Services(Change::Replaced(vec![service])));
-    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice])));
+    cluster
+        .apply(WatchEvent::Nodes(Change::Replaced(vec![fixture::node("attic", "home", "192.0.2.1")])), Moment::now());
+    cluster.apply(WatchEvent::Services(Change::Replaced(vec![service])), Moment::now());
+    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice])), Moment::now());
     cluster
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use domain::base::{Name, Serial, Ttl};
 
 use super::{NameServer, SoaConfig, Zone, ZoneConfig};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Moment};
 use crate::kube::objects::{Condition, Endpoint, EndpointSlice, NamespacedName, Node, Service};
 use crate::kube::{Change, WatchEvent};
 
@@ -82,7 +82,7 @@ pub(crate) fn nodes() -> Vec<Node> {
 /// A cluster of whose Services nothing is known yet.
 pub(crate) fn cluster_without_services() -> Cluster {
     let mut cluster = Cluster::new(true);
-    let _ = cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes())));
+    let _ = cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes())), Moment::now());
     cluster
 }
 
@@ -94,8 +94,8 @@ pub(crate) fn cluster() -> Cluster {
         [service("apps", "git", &["pi-1"]), service("apps", "web", &[]), service("apps", "v4", &["vps"])]
             .into_iter()
             .unzip();
-    let _ = cluster.apply(WatchEvent::Services(Change::Replaced(services)));
-    let _ = cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(slices)));
+    let _ = cluster.apply(WatchEvent::Services(Change::Replaced(services)), Moment::now());
+    let _ = cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(slices)), Moment::now());
     cluster
 }
 

@@ -222,6 +222,7 @@ fn version() -> &'static str {
 mod tests {
     use super::super::fixture;
     use super::*;
+    use crate::cluster::Moment;
 
     fn text() -> String {
         let (config, zone, cluster) = (fixture::config(), fixture::zone(), fixture::cluster().snapshot());
@@ -264,7 +265,7 @@ mod tests {
     fn nobody_writes_a_record_with_the_name_of_a_node() {
         let mut cluster = fixture::cluster();
         let hostile = fixture::node("x\nevil.lb.example.test. IN A 192.0.2.66", "home, a\nb", "192.0.2.7");
-        let _ = cluster.apply(crate::kube::WatchEvent::Nodes(crate::kube::Change::Applied(hostile)));
+        let _ = cluster.apply(crate::kube::WatchEvent::Nodes(crate::kube::Change::Applied(hostile)), Moment::now());
         let (config, zone) = (fixture::config(), Zone::build(&fixture::config(), &cluster));
         let text = ZoneFile { config: &config, zone: &zone, cluster: &cluster.snapshot() }.to_string();
         assert!(text.contains(";   in  x\\nevil.lb.example.test. IN A 192.0.2.66: 192.0.2.7\n"), "{text}");

@@ -16,7 +16,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use domain::base::{Name, Ttl};
-use k8s_node_dns::cluster::{Changes, Cluster};
+use k8s_node_dns::cluster::{self, Changes, Cluster};
 use k8s_node_dns::kube::objects::Object;
 use k8s_node_dns::kube::watch::{Failure, Input, Moment, Step, Told, Watch};
 use k8s_node_dns::kube::{Change, WatchEvent};
@@ -174,7 +174,7 @@ struct Published {
 
 impl Published {
     fn apply(&mut self, event: WatchEvent) {
-        let changes = self.cluster.apply(event);
+        let changes = self.cluster.apply(event, cluster::Moment::now());
         self.changes.merge(changes);
     }
 
@@ -211,9 +211,9 @@ fn fresh(server: &Server) -> (Cluster, Zone) {
         Change::Replaced(table.objects.values().cloned().collect())
     }
     let mut cluster = Cluster::new(true);
-    cluster.apply(WatchEvent::Nodes(all(&server.nodes)));
-    cluster.apply(WatchEvent::Services(all(&server.services)));
-    cluster.apply(WatchEvent::EndpointSlices(all(&server.slices)));
+    cluster.apply(WatchEvent::Nodes(all(&server.nodes)), cluster::Moment::now());
+    cluster.apply(WatchEvent::Services(all(&server.services)), cluster::Moment::now());
+    cluster.apply(WatchEvent::EndpointSlices(all(&server.slices)), cluster::Moment::now());
     let zone = Zone::build(&config(), &cluster);
     (cluster, zone)
 }

@@ -3,11 +3,13 @@
 mod particulars;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::SystemTime;
 
 use super::super::excerpt::Excerpt;
 use super::super::fault::{Annotation, Problem};
 use super::super::listing::FAULT_LIMIT;
 use super::*;
+use crate::cluster::policy::WhenNone;
 
 fn node(areas: &str, addresses: &str) -> Node {
     let object = objects::Node {
@@ -197,8 +199,11 @@ fn an_annotation_that_stays_is_not_read_again() {
 fn a_node_that_is_being_deleted_lists_no_area_and_brings_no_address() {
     let ready = Some(objects::Condition { status: "True".into(), ..<_>::default() }.into());
     let object = objects::Node { ready, ..node("home", "203.0.113.7").object };
-    let stays = Node::read(object.clone(), None, &mut KnownAreas::default());
-    assert_eq!((stays.listed().len(), stays.counted().is_some()), (1, true));
+    let by_itself =
+        Circumstances { late: None, wait: None, unfit: None, when_none: WhenNone::All, wall: SystemTime::UNIX_EPOCH };
+    let stays = Node::read(object.clone(), None, &mut KnownAreas::default()).judge(&by_itself);
+    assert_eq!((stays.listed().len(), stays.brings().is_some()), (1, true));
     let goes = Node::read(objects::Node { deleting: true, ..object }, None, &mut KnownAreas::default());
-    assert_eq!((goes.listed().len(), goes.counted().is_some(), goes.areas().len()), (0, false, 1));
+    let goes = goes.judge(&by_itself);
+    assert_eq!((goes.listed().len(), goes.brings().is_some(), goes.areas().len()), (0, false, 1));
 }

@@ -177,7 +177,7 @@ proptest! {
         for event in events {
             let loaded_before = model.loaded.len();
             model.apply(&event);
-            let changes = cluster.apply(event.clone());
+            let changes = cluster.apply(event.clone(), Moment::now());
             let after = model.answers();
             prop_assert_eq!(answers(&cluster), after.clone(), "after {:?}", event);
             let areas: BTreeSet<String> = changes.areas.iter().map(|a| a.as_str().to_owned()).collect();
@@ -191,14 +191,14 @@ proptest! {
                 let hosts: BTreeSet<&str> = cluster.hosts(service).collect();
                 prop_assert_eq!(hosts, model.hosts(service));
             }
-            let same = cluster.apply(event);
+            let same = cluster.apply(event, Moment::now());
             prop_assert_eq!(same, Changes::default(), "the same event twice");
             before = after;
         }
         // Whatever was built up can be taken down without a trace.
-        cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![])));
-        cluster.apply(WatchEvent::Services(Change::Replaced(vec![])));
-        cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![])));
+        cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![])), Moment::now());
+        cluster.apply(WatchEvent::Services(Change::Replaced(vec![])), Moment::now());
+        cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![])), Moment::now());
         prop_assert!(cluster.index.is_empty(), "left over: {:?}", cluster.index);
     }
 }

@@ -56,9 +56,9 @@ fn slice(name: &str, nodes: &[&str]) -> EndpointSlice {
 
 fn listed(nodes: &[Object], services: &[Service], slices: &[EndpointSlice]) -> Cluster {
     let mut cluster = Cluster::default();
-    cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.to_vec())));
-    cluster.apply(WatchEvent::Services(Change::Replaced(services.to_vec())));
-    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(slices.to_vec())));
+    cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.to_vec())), Moment::now());
+    cluster.apply(WatchEvent::Services(Change::Replaced(services.to_vec())), Moment::now());
+    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(slices.to_vec())), Moment::now());
     cluster
 }
 
@@ -186,16 +186,18 @@ fn a_service_holds_the_eligible_nodes_that_host_it() {
 #[test]
 fn service_names_wait_for_services_and_slices() {
     let mut cluster = Cluster::default();
-    let changes = cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node("a", "home", "192.0.2.1")])));
+    let changes =
+        cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node("a", "home", "192.0.2.1")])), Moment::now());
     assert_eq!((changes.loaded, changes.areas.len(), changes.services.len()), (true, 1, 0));
 
-    let changes = cluster.apply(WatchEvent::Services(Change::Replaced(vec![service("git", "true")])));
+    let changes = cluster.apply(WatchEvent::Services(Change::Replaced(vec![service("git", "true")])), Moment::now());
     assert_eq!((changes.loaded, changes.services.len()), (true, 0));
     assert_eq!((cluster.services().count(), git(&cluster), cluster.services_known()), (0, None, false));
-    let changes = cluster.apply(WatchEvent::EndpointSlices(Change::Applied(slice("git-x", &["a"]))));
+    let changes = cluster.apply(WatchEvent::EndpointSlices(Change::Applied(slice("git-x", &["a"]))), Moment::now());
     assert_eq!(changes, Changes::default());
 
-    let changes = cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-x", &["a"])])));
+    let changes =
+        cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-x", &["a"])])), Moment::now());
     assert_eq!((changes.loaded, changes.services), (true, BTreeSet::from([key("apps", "git")])));
     assert_eq!((git(&cluster), cluster.services_known()), (some(&["192.0.2.1"]), true));
 }
@@ -203,25 +205,26 @@ fn service_names_wait_for_services_and_slices() {
 #[test]
 fn a_refused_kind_is_loaded_and_empty_or_stays_as_it_was() {
     let mut cluster = Cluster::default();
-    cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node("a", "home", "192.0.2.1")])));
-    assert!(cluster.apply(WatchEvent::Refused(Kind::Service)).loaded);
+    cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node("a", "home", "192.0.2.1")])), Moment::now());
+    assert!(cluster.apply(WatchEvent::Refused(Kind::Service), Moment::now()).loaded);
     assert!(!cluster.services_known());
-    let changes = cluster.apply(WatchEvent::Refused(Kind::EndpointSlice));
+    let changes = cluster.apply(WatchEvent::Refused(Kind::EndpointSlice), Moment::now());
     assert_eq!(changes, Changes { loaded: true, ..Changes::default() });
-    assert_eq!(cluster.apply(WatchEvent::Refused(Kind::EndpointSlice)), Changes::default());
+    assert_eq!(cluster.apply(WatchEvent::Refused(Kind::EndpointSlice), Moment::now()), Changes::default());
     assert!(cluster.services_known() && cluster.services().next().is_none());
 
     // The rights are granted at last: nothing "becomes loaded", the names just come, once both were listed.
-    let changes = cluster.apply(WatchEvent::Services(Change::Replaced(vec![service("git", "true")])));
+    let changes = cluster.apply(WatchEvent::Services(Change::Replaced(vec![service("git", "true")])), Moment::now());
     assert_eq!(changes, Changes::default());
-    let changes = cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-x", &["a"])])));
+    let changes =
+        cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-x", &["a"])])), Moment::now());
     assert_eq!((changes.loaded, changes.services.len()), (false, 1));
     assert_eq!(lines(&changes), ["INFO 1 Service has a name"]);
     assert_eq!(git(&cluster), some(&["192.0.2.1"]));
 
     // ... and taken away again.
     for kind in Kind::ALL {
-        assert_eq!(cluster.apply(WatchEvent::Refused(kind)), Changes::default());
+        assert_eq!(cluster.apply(WatchEvent::Refused(kind), Moment::now()), Changes::default());
     }
     assert_eq!((git(&cluster), area(&cluster, "home")), (some(&["192.0.2.1"]), some(&["192.0.2.1"])));
 }
@@ -229,7 +232,7 @@ fn a_refused_kind_is_loaded_and_empty_or_stays_as_it_was() {
 #[test]
 fn nodes_count_as_loaded_only_when_they_were_listed() {
     let mut cluster = Cluster::default();
-    assert_eq!(cluster.apply(WatchEvent::Refused(Kind::Node)), Changes::default());
+    assert_eq!(cluster.apply(WatchEvent::Refused(Kind::Node), Moment::now()), Changes::default());
     assert!(!cluster.loaded(Kind::Node), "a zone without nodes would be empty");
 }
 
@@ -237,7 +240,8 @@ fn nodes_count_as_loaded_only_when_they_were_listed() {
 fn services_that_are_not_watched_hold_nothing_back() {
     let mut cluster = Cluster::new(false);
     assert!(cluster.services_known() && !cluster.loaded(Kind::Node));
-    let changes = cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node("a", "home", "192.0.2.1")])));
+    let changes =
+        cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node("a", "home", "192.0.2.1")])), Moment::now());
     assert_eq!(lines(&changes), ["INFO 1 node listed, 1 ready; ready nodes by area: home 1 of 1"]);
     assert!(!Cluster::new(true).services_known());
 }
@@ -263,7 +267,7 @@ fn only_what_counts_is_a_change() {
         WatchEvent::EndpointSlices(Change::Deleted(key("apps", "git-x"))),
         WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-z", &["pi-3"])])),
     ] {
-        assert_eq!(cluster.apply(event.clone()), Changes::default(), "{event:?}");
+        assert_eq!(cluster.apply(event.clone(), Moment::now()), Changes::default(), "{event:?}");
     }
     assert_eq!(git(&cluster), some(&["203.0.113.7"]));
 }
@@ -272,7 +276,8 @@ fn only_what_counts_is_a_change() {
 fn a_relist_is_one_step() {
     // The address moves from one node to another: home never changed.
     let mut cluster = listed(&[node("a", "home", "192.0.2.1")], &[], &[]);
-    let changes = cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node("b", "home", "192.0.2.1")])));
+    let changes =
+        cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node("b", "home", "192.0.2.1")])), Moment::now());
     assert_eq!((changes.areas.len(), changes.story.len()), (0, 2), "{changes:?}");
     assert!(changes.story.iter().all(|story| !matches!(story, Story::Emptied(_))));
     assert_eq!(area(&cluster, "home"), some(&["192.0.2.1"]));

@@ -42,7 +42,7 @@ fn serving() -> (Publisher, Arc<Published>) {
         WatchEvent::Services(Change::Replaced(services)),
         WatchEvent::EndpointSlices(Change::Replaced(slices)),
     ] {
-        let changes = publisher.cluster.apply(list);
+        let changes = publisher.cluster.apply(list, Moment::now());
         publisher.advance(&changes, Instant::now());
     }
     (publisher, published)
@@ -116,7 +116,7 @@ fn only_names_that_depend_on_what_changed_are_made_again() {
         (NODES - 1, vec!["area-49"], vec![]), // it hosts no Service
     ] {
         let event = applied(not_ready(a_node(node)));
-        let changes = serving().0.cluster.apply(event.clone());
+        let changes = serving().0.cluster.apply(event.clone(), Moment::now());
         let named = changes.services.iter().map(|service| format!("{}.{}", service.name, service.namespace));
         assert_eq!(changes.areas.iter().map(ToString::to_string).collect::<Vec<_>>(), areas);
         assert_eq!(named.collect::<Vec<_>>(), services);

@@ -1,6 +1,7 @@
 //! What is written is read again, and nothing else is.
 
 use super::*;
+use crate::cluster::Moment;
 use crate::kube::objects::Condition;
 use crate::zone::fixture;
 
@@ -40,9 +41,9 @@ fn cluster() -> Cluster {
     let unnamed = Service { annotation: None, ..fixture::service("apps", "plain", &[]).0 };
     let (_, orphan) = fixture::service("apps", "plain", &["attic"]);
     let mut cluster = Cluster::new(true);
-    cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes)));
-    cluster.apply(WatchEvent::Services(Change::Replaced(vec![git, wiki, unnamed])));
-    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![git_slice, wiki_slice, orphan])));
+    cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes)), Moment::now());
+    cluster.apply(WatchEvent::Services(Change::Replaced(vec![git, wiki, unnamed])), Moment::now());
+    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![git_slice, wiki_slice, orphan])), Moment::now());
     cluster
 }
 
@@ -68,7 +69,7 @@ fn the_cluster_of_the_state_is_the_cluster() {
     assert_eq!(state.source, "https://api (kubeconfig)");
     let mut after = Cluster::new(true);
     for list in state.objects {
-        after.restore(list);
+        after.restore(list, Moment::now());
     }
     // Both have the same zone, and write the same state: nothing that counts is lost.
     let zone = |cluster: &Cluster| crate::zone::Zone::build(&fixture::config(), cluster);
@@ -81,15 +82,16 @@ fn the_cluster_of_the_state_is_the_cluster() {
     }
     // A list of the same objects changes nothing.
     let same: Vec<_> = before.nodes().map(|node| node.object().clone()).collect();
-    let changes = after.apply(WatchEvent::Nodes(Change::Replaced(same)));
+    let changes = after.apply(WatchEvent::Nodes(Change::Replaced(same)), Moment::now());
     assert!(changes.is_empty() && changes.story.is_empty(), "{changes:?}");
 }
 
 #[test]
 fn a_kind_that_is_not_known_is_not_in_it_and_a_forbidden_one_is_empty() {
     let mut cluster = Cluster::new(true);
-    cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![fixture::node("attic", "home", "192.0.2.1")])));
-    cluster.apply(WatchEvent::Refused(Kind::Service));
+    cluster
+        .apply(WatchEvent::Nodes(Change::Replaced(vec![fixture::node("attic", "home", "192.0.2.1")])), Moment::now());
+    cluster.apply(WatchEvent::Refused(Kind::Service), Moment::now());
     let state = decode(&encoded(&cluster), "lb.example.test").unwrap();
     let kinds: Vec<_> = state.objects.iter().map(WatchEvent::kind).collect();
     assert_eq!(kinds, [Kind::Node, Kind::Service]);
@@ -214,7 +216,7 @@ fn what_flags_ask_for_besides_is_kept() {
     let with = |name, more: Particulars| Node { more: more.boxed(), ..fixture::node(name, "home", "") };
     let mut cluster = Cluster::new(true);
     let nodes = vec![with("attic", all), with("cellar", spare), fixture::node("garage", "home", "192.0.2.1")];
-    cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.clone())));
+    cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.clone())), Moment::now());
     let bytes = encode(&identity, "", None, VERSION_7, &cluster).unwrap();
     let state = decode(&bytes, "lb.example.test").unwrap();
     assert_eq!(state.keys, identity.keys);

@@ -3,6 +3,7 @@
 use domain::base::Serial;
 
 use super::*;
+use crate::cluster::Moment;
 use crate::kube::objects::AnnotationKeys;
 use crate::kube::{Change, WatchEvent};
 use crate::zone::serial::Digest;
@@ -31,7 +32,7 @@ impl Rig {
         let origin = Origin { source: Described::new("a test"), staleness: Arc::clone(&staleness) };
         let (saver, jobs) = Saver::new(identity, origin, DAY, earlier);
         let mut cluster = Cluster::new(true);
-        cluster.apply(WatchEvent::Nodes(Change::Replaced(Vec::new())));
+        cluster.apply(WatchEvent::Nodes(Change::Replaced(Vec::new())), Moment::now());
         Self { saver, jobs, staleness, cluster, start }
     }
 
@@ -110,12 +111,12 @@ fn the_age_is_that_of_the_kind_that_was_current_longest_ago() {
     let current = |rig: &Rig, clock| rig.saver.current(&rig.cluster, rig.at(60_000), clock);
     assert_eq!(current(&rig, NOW), Some(1_799_999_940));
     assert_eq!(current(&rig, None), None, "a clock that is wrong says nothing");
-    rig.cluster.apply(WatchEvent::Services(Change::Replaced(Vec::new())));
+    rig.cluster.apply(WatchEvent::Services(Change::Replaced(Vec::new())), Moment::now());
     rig.staleness.confirm("services", rig.at(60_000));
     assert_eq!(current(&rig, NOW), Some(1_799_999_940));
-    rig.cluster.apply(WatchEvent::Refused(Kind::EndpointSlice));
+    rig.cluster.apply(WatchEvent::Refused(Kind::EndpointSlice), Moment::now());
     assert_eq!(current(&rig, NOW), Some(1_799_999_940), "what is forbidden does not age");
-    rig.cluster.restore(WatchEvent::EndpointSlices(Change::Replaced(Vec::new())));
+    rig.cluster.restore(WatchEvent::EndpointSlices(Change::Replaced(Vec::new())), Moment::now());
     assert_eq!(current(&rig, NOW), Some(BEFORE), "what was restored is as old as it was");
     assert_eq!(current(&rig, Some(BEFORE - 500)), Some(BEFORE - 560), "a clock that is behind makes it no younger");
 }
@@ -124,9 +125,9 @@ fn the_age_is_that_of_the_kind_that_was_current_longest_ago() {
 fn a_state_of_unknown_age_stays_so_until_all_is_listed() {
     let mut rig = Rig::new(None);
     rig.staleness.confirm("nodes", rig.at(0));
-    rig.cluster.restore(WatchEvent::Services(Change::Replaced(Vec::new())));
+    rig.cluster.restore(WatchEvent::Services(Change::Replaced(Vec::new())), Moment::now());
     assert_eq!(rig.saver.current(&rig.cluster, rig.at(0), Some(1_800_000_000)), None);
-    rig.cluster.apply(WatchEvent::Services(Change::Replaced(Vec::new())));
+    rig.cluster.apply(WatchEvent::Services(Change::Replaced(Vec::new())), Moment::now());
     rig.staleness.confirm("services", rig.at(0));
     assert_eq!(rig.saver.current(&rig.cluster, rig.at(0), Some(1_800_000_000)), Some(1_800_000_000));
 }
@@ -136,7 +137,7 @@ fn only_restored_kinds_keep_their_age_whatever_the_clock_shows() {
     let mut rig = Rig::new(Some(1_799_990_000));
     rig.cluster = Cluster::new(true);
     for list in [WatchEvent::Nodes(Change::Replaced(Vec::new())), WatchEvent::Services(Change::Replaced(Vec::new()))] {
-        rig.cluster.restore(list);
+        rig.cluster.restore(list, Moment::now());
     }
     for clock in [Some(1_700_000_000), Some(1_900_000_000), None] {
         assert_eq!(rig.saver.current(&rig.cluster, rig.at(0), clock), Some(1_799_990_000));

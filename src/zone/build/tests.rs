@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::fixture;
 use super::super::wire::{A, AAAA, RRset};
 use super::*;
+use crate::cluster::Moment;
 use crate::kube::objects::{EndpointSlice, NamespacedName, Node, Service};
 use crate::kube::{Change, Kind, WatchEvent};
 
@@ -72,7 +73,7 @@ proptest! {
         for events in events.chunks(batch) {
             let mut changes = Changes::default();
             for event in events {
-                changes.merge(cluster.apply(event.clone()));
+                changes.merge(cluster.apply(event.clone(), Moment::now()));
             }
             zone = zone.update(&cluster, &changes);
             let afresh = Zone::build(&config, &cluster);
@@ -88,11 +89,11 @@ fn a_change_of_the_cluster_changes_the_digest_and_its_undoing_restores_it() {
     let mut cluster = fixture::cluster();
     let zone = fixture::zone();
     let node = fixture::node("pi-1", "home", "192.0.2.77");
-    let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(node)));
+    let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(node)), Moment::now());
     let changed = zone.update(&cluster, &changes);
     assert_ne!(changed.digest(), zone.digest());
     assert_eq!(changed.serial(), zone.serial(), "a serial belongs to a version, which the publisher makes");
-    let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(fixture::nodes().swap_remove(0))));
+    let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(fixture::nodes().swap_remove(0))), Moment::now());
     assert_eq!(changed.update(&cluster, &changes).digest(), zone.digest());
 }
 
@@ -117,10 +118,10 @@ fn a_name_that_dns_cannot_have_is_skipped_and_shown() {
     config.servers.push(super::super::NameServer { name: fixture::name("ns.example.net"), glue: Vec::new() });
     let mut cluster = Cluster::new(true);
     let node = fixture::node("n", &format!("{}, {}", "b".repeat(60), "c".repeat(63)), "192.0.2.1");
-    let _ = cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node.clone()])));
+    let _ = cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![node.clone()])), Moment::now());
     let (service, slice) = fixture::service("dotted.space", "git", &["n"]);
-    let _ = cluster.apply(WatchEvent::Services(Change::Replaced(vec![service])));
-    let _ = cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice])));
+    let _ = cluster.apply(WatchEvent::Services(Change::Replaced(vec![service])), Moment::now());
+    let _ = cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice])), Moment::now());
     let zone = Zone::build(&config, &cluster);
     let (b, c) = ("b".repeat(60), "c".repeat(63));
     let expected = [
@@ -135,7 +136,7 @@ fn a_name_that_dns_cannot_have_is_skipped_and_shown() {
         assert!(zone.skipped().contains(name), "{name} of {:?}", zone.skipped());
     }
     assert!(!zone.skipped().contains(&b), "{b} fits");
-    let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(Node { areas: None, ..node })));
+    let changes = cluster.apply(WatchEvent::Nodes(Change::Applied(Node { areas: None, ..node })), Moment::now());
     let zone = zone.update(&cluster, &changes);
     let expected = &expected[..5];
     assert!(!expected.iter().any(|name| zone.skipped().contains(name)), "{:?}", zone.skipped());

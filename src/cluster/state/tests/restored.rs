@@ -27,16 +27,19 @@ fn each_kind_stays_as_it_was_until_it_is_listed() {
     let mut cluster = Cluster::default();
     for event in before() {
         let kind = event.kind();
-        assert_eq!(cluster.restore(event).story, []);
+        assert_eq!(cluster.restore(event, Moment::now()).story, []);
         assert!(cluster.loaded(kind) && cluster.restored(kind) && !cluster.listed(kind));
     }
     assert_eq!(git(&cluster), Some(vec!["203.0.113.7".to_owned()]));
 
     // Nodes come, Services not yet.
-    let changes = cluster.apply(WatchEvent::Nodes(Change::Replaced(vec![
-        node("pi-3", "home", "203.0.113.7"),
-        node("vm-1", "cloud", "198.51.100.1"),
-    ])));
+    let changes = cluster.apply(
+        WatchEvent::Nodes(Change::Replaced(vec![
+            node("pi-3", "home", "203.0.113.7"),
+            node("vm-1", "cloud", "198.51.100.1"),
+        ])),
+        Moment::now(),
+    );
     assert!(cluster.listed(Kind::Node) && !cluster.restored(Kind::Node));
     assert_eq!(area(&cluster, "home"), Some(vec!["203.0.113.7".to_owned()]));
     assert_eq!(git(&cluster), Some(vec!["203.0.113.7".to_owned()]));
@@ -45,9 +48,9 @@ fn each_kind_stays_as_it_was_until_it_is_listed() {
     let story: Vec<_> = changes.story.iter().map(ToString::to_string).collect();
     assert!(story.iter().any(|line| line.starts_with("node pi-1 is gone")), "what differs is told: {story:?}");
 
-    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-x", &["vm-1"])])));
+    cluster.apply(WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-x", &["vm-1"])])), Moment::now());
     assert_eq!(git(&cluster), Some(vec!["198.51.100.1".to_owned()]));
-    cluster.apply(WatchEvent::Services(Change::Replaced(vec![service("git", "false")])));
+    cluster.apply(WatchEvent::Services(Change::Replaced(vec![service("git", "false")])), Moment::now());
     assert_eq!(git(&cluster), None);
 }
 
@@ -55,7 +58,7 @@ fn each_kind_stays_as_it_was_until_it_is_listed() {
 fn what_was_listed_is_not_restored() {
     let mut cluster = listed(&[node("vm-1", "cloud", "198.51.100.1")], &[], &[]);
     for event in before() {
-        assert_eq!(cluster.restore(event), Changes::default());
+        assert_eq!(cluster.restore(event, Moment::now()), Changes::default());
     }
     assert_eq!((area(&cluster, "home"), git(&cluster)), (None, None));
 }
@@ -64,13 +67,13 @@ fn what_was_listed_is_not_restored() {
 fn a_kind_that_is_refused_stays_as_it_was() {
     let [nodes, services, slices] = before();
     let mut cluster = Cluster::default();
-    cluster.apply(nodes);
-    cluster.apply(WatchEvent::Refused(Kind::Service));
+    cluster.apply(nodes, Moment::now());
+    cluster.apply(WatchEvent::Refused(Kind::Service), Moment::now());
     assert!(cluster.refused(Kind::Service));
-    cluster.restore(services);
-    let changes = cluster.restore(slices);
+    cluster.restore(services, Moment::now());
+    let changes = cluster.restore(slices, Moment::now());
     assert!(changes.services.contains(&key("apps", "git")));
-    cluster.apply(WatchEvent::Refused(Kind::EndpointSlice));
+    cluster.apply(WatchEvent::Refused(Kind::EndpointSlice), Moment::now());
     assert!(cluster.restored(Kind::Service) && cluster.restored(Kind::EndpointSlice));
     assert_eq!(git(&cluster), Some(vec!["203.0.113.7".to_owned()]));
 }
@@ -79,7 +82,7 @@ fn a_kind_that_is_refused_stays_as_it_was() {
 fn where_services_are_not_watched_they_are_not_restored() {
     let mut cluster = Cluster::new(false);
     for event in before() {
-        cluster.restore(event);
+        cluster.restore(event, Moment::now());
     }
     assert_eq!((area(&cluster, "home").map(|home| home.len()), git(&cluster)), (Some(2), None));
 }
@@ -99,6 +102,6 @@ fn read_back_are_the_objects_that_count() {
     let (x, y) = ("[(\"pi-3\", true)]".to_owned(), "[(\"pi-1\", false)]".to_owned());
     assert_eq!(slices(&cluster), [("git-x".into(), "git".into(), x), ("git-y".into(), "git".into(), y)]);
     assert_eq!(cluster.annotated().collect::<Vec<_>>(), [&key("apps", "git")]);
-    cluster.apply(WatchEvent::EndpointSlices(Change::Deleted(key("apps", "git-x"))));
+    cluster.apply(WatchEvent::EndpointSlices(Change::Deleted(key("apps", "git-x"))), Moment::now());
     assert_eq!(slices(&cluster).len(), 1);
 }

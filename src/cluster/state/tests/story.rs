@@ -72,7 +72,7 @@ fn the_story_of_a_node() {
             vec!["INFO node evil\\nERROR appeared, is ready: no name changes".into()],
         ),
     ] {
-        assert_eq!(lines(&cluster.apply(event.clone())), expect, "{event:?}");
+        assert_eq!(lines(&cluster.apply(event.clone(), Moment::now())), expect, "{event:?}");
     }
 }
 
@@ -113,7 +113,7 @@ fn the_story_of_a_service() {
         (slice_is(slice("git-x", &["pi-1"])), vec![]),
         (service_is("true"), vec!["INFO service apps/git has a name now: 203.0.113.1 joins git.apps; new: git.apps"]),
     ] {
-        assert_eq!(lines(&cluster.apply(event.clone())), expect, "{event:?}");
+        assert_eq!(lines(&cluster.apply(event.clone(), Moment::now())), expect, "{event:?}");
     }
 }
 
@@ -131,22 +131,22 @@ fn a_first_list_is_one_line_and_its_faults() {
         .chain([node("pi-5", &"a!,".repeat(5_000), "x")])
         .collect();
     let mut cluster = Cluster::default();
-    let story = lines(&cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.clone()))));
+    let story = lines(&cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.clone())), Moment::now()));
     assert_eq!(story.len(), 7, "{story:#?}");
     assert_eq!(story[0], "INFO 5001 nodes listed, 2501 ready; ready nodes by area: home 0 of 2500, attic 2500 of 2500");
     assert!(story[1..6].iter().all(|line| line.starts_with("WARN node pi-5: area \"a!\" is skipped: ")), "{story:#?}");
     assert_eq!(story[6], "WARN node pi-5: 4996 more bad values skipped");
-    assert_eq!(cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes))), Changes::default());
+    assert_eq!(cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes)), Moment::now()), Changes::default());
 
     // Services that were listed before the nodes are told with them, once.
     let mut cluster = Cluster::default();
     let services = WatchEvent::Services(Change::Replaced(vec![service("git", "true"), service("www", "true")]));
-    assert_eq!(lines(&cluster.apply(services)), [""; 0]);
+    assert_eq!(lines(&cluster.apply(services, Moment::now())), [""; 0]);
     let slices = WatchEvent::EndpointSlices(Change::Replaced(vec![slice("git-x", &["pi-3"])]));
-    assert_eq!(lines(&cluster.apply(slices)), [""; 0]);
+    assert_eq!(lines(&cluster.apply(slices, Moment::now())), [""; 0]);
     let nodes = WatchEvent::Nodes(Change::Replaced(vec![node("pi-3", "", "203.0.113.7")]));
     assert_eq!(
-        lines(&cluster.apply(nodes)),
+        lines(&cluster.apply(nodes, Moment::now())),
         [
             "INFO 1 node listed, 1 ready; none is in an area: annotate the nodes with their areas",
             "INFO 2 Services have a name; no address yet: www.apps",
@@ -159,7 +159,7 @@ fn a_relist_that_changes_everything_is_a_page() {
     let all: Vec<Object> = (0..100).map(|i| node(&format!("n{i:02}"), &format!("a{i:02}"), "192.0.2.1")).collect();
     let mut cluster = listed(&all, &[], &[]);
     let bad = |node: Object| out(Object { addresses: Some("192.0.2.1,x".into()), ..node });
-    let changes = cluster.apply(WatchEvent::Nodes(Change::Replaced(all.into_iter().map(bad).collect())));
+    let changes = cluster.apply(WatchEvent::Nodes(Change::Replaced(all.into_iter().map(bad).collect())), Moment::now());
     let story = lines(&changes);
     assert_eq!((changes.areas.len(), story.len()), (100, 43), "{story:#?}");
     assert_eq!(story[20], "INFO and 80 more changes");

@@ -1,6 +1,7 @@
 //! What fits, and what happens to what does not.
 
 use super::*;
+use crate::cluster::Moment;
 
 fn size_and_counts(ask: &Ask) -> (usize, u16, bool) {
     let reply = ask.reply(Some(&fixture::zone()));
@@ -55,7 +56,7 @@ fn an_area_of_ten_thousand_addresses_fills_a_tcp_reply() {
     let addresses: Vec<String> = (0..10_000).map(|i| Ipv4Addr::from(0x0A00_0001 + i).to_string()).collect();
     let mut cluster = fixture::cluster();
     let node = fixture::node("wide", "wide", &addresses.join(","));
-    let _ = cluster.apply(crate::kube::WatchEvent::Nodes(crate::kube::Change::Applied(node)));
+    let _ = cluster.apply(crate::kube::WatchEvent::Nodes(crate::kube::Change::Applied(node)), Moment::now());
     let reply = ask("wide", Rtype::A).tcp().reply(Some(&Zone::build(&fixture::config(), &cluster)));
     let message = Message::from_octets(&reply[..]).unwrap();
     assert!(message.header().tc());
