@@ -63,7 +63,7 @@ pub enum Story {
     Answered {
         /// With what.
         basis: Basis,
-        /// Whether that is worse.
+        /// Whether that is worse, or not what the operator would have.
         worse: bool,
         /// The names.
         names: Few<Owner>,

@@ -67,7 +67,8 @@ impl Cluster {
             let is_known = matches!(owner, Owner::Area(_)) || self.services_listed();
             let is_worth_it = *before != Basis::Nothing || after.is_makeshift();
             if is_known && is_worth_it && *after != Basis::Nothing {
-                telling.basis(after, after > before, owner.clone());
+                let worse = after > before || matches!(after, Basis::Fallback(_) | Basis::All);
+                telling.basis(after, worse, owner.clone());
             }
         }
     }

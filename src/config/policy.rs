@@ -68,3 +68,28 @@ fn area(text: &str) -> Result<Area, String> {
     }
     Area::parse(text).map_err(|problem| format!("has an area {text:?} that cannot be one: {problem}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<(String, String)> {
+        let show = |areas: &Vec<Area>| areas.iter().map(Area::as_str).collect::<Vec<_>>().join(" ");
+        fallback(text).unwrap().iter().map(|(area, areas)| (area.to_string(), show(areas))).collect()
+    }
+
+    #[test]
+    fn fallbacks_as_people_write_them() {
+        for (text, expect) in [
+            ("", vec![]),
+            (" ; ", vec![]),
+            ("home=cloud", vec![("home", "cloud")]),
+            ("home=rack,cloud", vec![("home", "rack cloud")]),
+            (" Home = Cloud , rack,, cloud ;attic=home;", vec![("attic", "home"), ("home", "cloud rack")]),
+            ("home=cloud;cloud=home", vec![("cloud", "home"), ("home", "cloud")]),
+        ] {
+            let expect: Vec<_> = expect.into_iter().map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+            assert_eq!(read(text), expect, "{text:?}");
+        }
+    }
+}
