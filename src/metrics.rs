@@ -76,12 +76,21 @@ families! {
     TCP_SENT: Counter "k8s_node_dns_tcp_sent_total" [] "Replies written to connections.";
     TCP_ERRORS: Counter "k8s_node_dns_tcp_accept_errors_total" [] "Failed attempts to accept a connection.";
     NODES: Gauge "k8s_node_dns_nodes" ["state"] "Nodes of the cluster: those in answers (in) and those left out (out).";
+    NODES_OUT: Gauge "k8s_node_dns_nodes_out" ["reason"] "Nodes left out, by the reason that weighs most.";
+    ADDRESSES_OUT: Gauge "k8s_node_dns_addresses_out" ["reason"]
+        "Addresses of nodes that are left out by themselves, whatever their nodes: probe-down or waiting.";
     NODE_CHANGES: Counter "k8s_node_dns_node_state_changes_total" ["state"]
         "How often a node came in, or went out.";
     AREA_LISTED: Gauge "k8s_node_dns_area_nodes_listed" ["area"] "Nodes whose annotation lists the area.";
     AREA_READY: Gauge "k8s_node_dns_area_nodes_ready" ["area"] "Those of them that Kubernetes takes for ready.";
     AREA_ELIGIBLE: Gauge "k8s_node_dns_area_nodes_eligible" ["area"] "Those of them that are in answers.";
     AREA_ADDRESSES: Gauge "k8s_node_dns_area_addresses" ["area", "family"] "Addresses that the area's name has.";
+    AREA_MAKESHIFT: Gauge "k8s_node_dns_area_makeshift" ["area", "answer"]
+        "1 for an area that is answered with something else than its own good nodes: waiting, fallback or all.";
+    AREA_PRIORITY: Gauge "k8s_node_dns_area_priority" ["area"]
+        "Priority of the nodes that the area is answered with, where it is not 0.";
+    NAMES_ANSWERED: Gauge "k8s_node_dns_names_answered" ["kind", "answer"]
+        "Areas and Services by what they are answered with: good nodes, waiting ones, a fallback, all nodes, nothing.";
     SERVICES: Gauge "k8s_node_dns_services" ["state"]
         "Services that have a name: with addresses, or without any (empty).";
     ANNOTATION_FAULTS: Gauge "k8s_node_dns_annotation_faults" []

@@ -153,6 +153,19 @@ impl Verdict {
 }
 
 impl Ineligible {
+    /// All codes.
+    pub const CODES: [&'static str; 9] = [
+        "being-deleted",
+        "maintenance",
+        "excluded",
+        "no-ready-condition",
+        "not-ready",
+        "ready-unknown",
+        "unexpected-status",
+        "lease-late",
+        "waiting",
+    ];
+
     /// In a word, for programs: kept from version to version (docs/status.md).
     pub fn code(&self) -> &'static str {
         match self {
@@ -183,6 +196,9 @@ impl Ineligible {
 }
 
 impl Unfit {
+    /// All codes.
+    pub const CODES: [&'static str; 2] = ["probe-down", "waiting"];
+
     /// In a word, for programs: kept from version to version (docs/status.md).
     pub fn code(&self) -> &'static str {
         match self {

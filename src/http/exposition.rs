@@ -3,9 +3,11 @@
 //! In: the sources, and the publisher's report if it came. Out: the text. One function a family or two, so that each family
 //! is found by its name; a test sees that none is forgotten.
 
+use std::collections::BTreeMap;
+
 use super::process::Process;
 use super::site::{Counts, Sources, WatchHealth};
-use crate::cluster::Snapshot;
+use crate::cluster::{Basis, Ineligible, Snapshot, Unfit, Verdict};
 use crate::dns::counters::{Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};
 use crate::metrics::{self, Exposition};
 use crate::report::{Report, Served};
@@ -102,8 +104,26 @@ fn tcp(e: &mut Exposition, sources: &Sources) {
 }
 
 fn nodes(e: &mut Exposition, cluster: &Snapshot) {
-    let eligible = cluster.nodes.iter().filter(|node| node.verdict().is_eligible()).count();
+    let eligible = cluster.nodes.iter().filter(|node| node.is_in()).count();
     e.family(&metrics::NODES).sample(&["in"], eligible).sample(&["out"], cluster.nodes.len() - eligible);
+    let mut out = BTreeMap::from(Ineligible::CODES.map(|reason| (reason, 0_usize)));
+    let mut addresses_out = BTreeMap::from(Unfit::CODES.map(|reason| (reason, 0_usize)));
+    for node in &cluster.nodes {
+        if let Verdict::Out(reason) = node.verdict() {
+            *out.entry(reason.code()).or_default() += 1;
+        }
+        for (_, unfit) in node.unfit() {
+            *addresses_out.entry(unfit.code()).or_default() += 1;
+        }
+    }
+    let mut family = e.family(&metrics::NODES_OUT);
+    for (reason, count) in out {
+        family.sample(&[reason], count);
+    }
+    let mut family = e.family(&metrics::ADDRESSES_OUT);
+    for (reason, count) in addresses_out {
+        family.sample(&[reason], count);
+    }
     let turns = cluster.turns;
     e.family(&metrics::NODE_CHANGES).sample(&["in"], turns.came_in).sample(&["out"], turns.went_out);
     let mut listed = e.family(&metrics::AREA_LISTED);
@@ -126,11 +146,39 @@ fn nodes(e: &mut Exposition, cluster: &Snapshot) {
         let name = area.area.as_str();
         addresses.sample(&[name, "ipv4"], area.addresses.v4.len()).sample(&[name, "ipv6"], area.addresses.v6.len());
     }
+    answers(e, cluster);
     let empty = cluster.services.iter().filter(|service| service.addresses.is_empty()).count();
     let mut services = e.family(&metrics::SERVICES);
     services.sample(&["addresses"], cluster.services.len() - empty).sample(&["empty"], empty);
     let faults: usize = cluster.nodes.iter().map(|node| node.faults().1).sum();
     e.family(&metrics::ANNOTATION_FAULTS).sample(&[], faults);
+}
+
+/// On what the answers of names rest.
+fn answers(e: &mut Exposition, cluster: &Snapshot) {
+    let mut makeshift = e.family(&metrics::AREA_MAKESHIFT);
+    for area in cluster.areas.iter().filter(|area| area.basis.is_makeshift()) {
+        makeshift.sample(&[area.area.as_str(), area.basis.code()], true);
+    }
+    let mut priority = e.family(&metrics::AREA_PRIORITY);
+    for (area, number) in cluster.areas.iter().filter_map(|area| Some((area, area.basis.priority()?))) {
+        if number != 0 {
+            priority.sample(&[area.area.as_str()], f64::from(number));
+        }
+    }
+    let mut names = e.family(&metrics::NAMES_ANSWERED);
+    let count = |bases: &mut dyn Iterator<Item = &Basis>| {
+        let mut counts = BTreeMap::from(Basis::CODES.map(|code| (code, 0_usize)));
+        bases.for_each(|basis| *counts.entry(basis.code()).or_default() += 1);
+        counts
+    };
+    let areas = count(&mut cluster.areas.iter().map(|area| &area.basis));
+    let services = count(&mut cluster.services.iter().map(|service| &service.basis));
+    for (kind, counts) in [("area", areas), ("service", services)] {
+        for (answer, count) in counts {
+            names.sample(&[kind, answer], count);
+        }
+    }
 }
 
 fn zone(e: &mut Exposition, served: &Served, cluster: &Snapshot, sources: &Sources) {

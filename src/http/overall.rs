@@ -85,7 +85,7 @@ pub fn overall(report: &Report, circumstances: &Circumstances<'_>) -> Overall {
         return Overall { level: Level::Bad, sentence };
     };
     let nodes = &report.cluster.nodes;
-    let eligible = nodes.iter().filter(|node| node.verdict().is_eligible()).count();
+    let eligible = nodes.iter().filter(|node| node.is_in()).count();
     let since = utc::timestamp(utc::since_1970(served.since));
     let since = since.get(..MINUTES).unwrap_or_default().replace('T', " ");
     let long = ago(now, served.since);
@@ -113,6 +113,12 @@ pub fn overall(report: &Report, circumstances: &Circumstances<'_>) -> Overall {
         let has = if empty.len() == 1 { "has" } else { "have" };
         let _ = write!(sentence, " {empty} {has} no address.");
     }
+    let makeshift = makeshift(report);
+    if !makeshift.is_empty() {
+        level = Level::Warning;
+        let (is, its) = if makeshift.len() == 1 { ("is", "its") } else { ("are", "their") };
+        let _ = write!(sentence, " {makeshift} {is} not answered with good nodes of {its} own.");
+    }
     if unreadable > 0 {
         level = Level::Warning;
         let what = if unreadable == 1 { "object is left out, since it" } else { "objects are left out, since they" };
@@ -130,6 +136,14 @@ fn without_address(report: &Report) -> Few<Owner> {
     let areas = report.cluster.areas.iter().filter(|area| area.addresses.is_empty());
     let areas = areas.map(|area| Owner::Area(area.area.clone()));
     let services = report.cluster.services.iter().filter(|service| service.addresses.is_empty());
+    Few::new(NAMED, areas.chain(services.map(|service| Owner::Service(service.service.clone()))))
+}
+
+/// The names that are answered with something else than their own good nodes.
+fn makeshift(report: &Report) -> Few<Owner> {
+    let areas = report.cluster.areas.iter().filter(|area| area.basis.is_makeshift());
+    let areas = areas.map(|area| Owner::Area(area.area.clone()));
+    let services = report.cluster.services.iter().filter(|service| service.basis.is_makeshift());
     Few::new(NAMED, areas.chain(services.map(|service| Owner::Service(service.service.clone()))))
 }
 

@@ -3,9 +3,9 @@
 //! The answer itself is DNS's affair (`question`); here is what led to it, from the same snapshot.
 
 use super::question::Question;
-use crate::cluster::{Load, ServiceName, Snapshot};
+use crate::cluster::{Basis, Load, ServiceName, Snapshot};
 use crate::report::Report;
-use crate::zone::text::Standing;
+use crate::zone::standing::Standing;
 use crate::zone::{Lookup, ZoneConfig};
 
 /// Why a name is answered as it is.
@@ -64,11 +64,13 @@ impl<'a> Reason<'a> {
     fn area(cluster: &'a Snapshot, area: &str, family: &str) -> Option<Self> {
         let standing = cluster.area(area)?;
         let members = cluster.nodes.iter().filter(|node| node.areas().contains(&standing.area));
-        let standings: Vec<_> = members.map(|node| Standing { name: node.name(), node: Some(node) }).collect();
+        let basis = Some(&standing.basis);
+        let standings: Vec<_> = members.map(|node| Standing { name: node.name(), node: Some(node), basis }).collect();
         let sentence = format!(
-            "{family}it is an area, and {} of the {} nodes that list it are in.",
+            "{family}it is an area, and {} of the {} nodes that list it are in.{}",
             standing.eligible,
-            standings.len()
+            standings.len(),
+            answered_with(&standing.basis)
         );
         Some(Self { sentence: capitalised(&sentence), standings })
     }
@@ -76,16 +78,30 @@ impl<'a> Reason<'a> {
     fn service(cluster: &'a Snapshot, service: &str, namespace: &str, family: &str) -> Option<Self> {
         let name = ServiceName { namespace: namespace.to_owned(), name: service.to_owned() };
         let standing = cluster.service(&name)?;
-        let standings: Vec<_> = standing.hosts.iter().map(|name| Standing { name, node: cluster.node(name) }).collect();
+        let basis = Some(&standing.basis);
+        let standings: Vec<_> =
+            standing.hosts.iter().map(|name| Standing { name, node: cluster.node(name), basis }).collect();
         let eligible = standings.iter().filter(|standing| standing.is_in()).count();
         let draining = if standing.draining { " No endpoint is ready; those that end are still serving." } else { "" };
+        let answered = answered_with(&standing.basis);
         let sentence = match standings.len() {
             0 => format!("{family}it is a Service, and no endpoint of it is ready on any node."),
             hosts => {
-                format!("{family}it is a Service, and {eligible} of the {hosts} nodes that host it are in.{draining}")
+                format!(
+                    "{family}it is a Service, and {eligible} of the {hosts} nodes that host it are in.{draining}{answered}"
+                )
             }
         };
         Some(Self { sentence: capitalised(&sentence), standings })
+    }
+}
+
+/// What is answered, where that does not follow from who is in.
+fn answered_with(basis: &Basis) -> String {
+    if basis.is_makeshift() || basis.priority().is_some_and(|priority| priority != 0) {
+        format!(" It is answered with {basis}.")
+    } else {
+        String::new()
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::overall::Overall;
 use super::site::{Sources, Unreadable, WatchHealth};
-use crate::cluster::{Load, Node, Verdict};
+use crate::cluster::{Area, Basis, Ineligible, Load, Node, Unfit, Verdict};
 use crate::report::Report;
 use crate::utc;
 
@@ -76,9 +76,19 @@ struct OneNode<'a> {
     r#in: bool,
     reason: Option<&'static str>,
     explanation: Option<String>,
+    reasons: Vec<&'static str>,
+    priority: i32,
     areas: Vec<&'a str>,
     addresses: Vec<IpAddr>,
+    addresses_out: Vec<OneAddress>,
     faults: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct OneAddress {
+    address: IpAddr,
+    reason: &'static str,
+    explanation: String,
 }
 
 #[derive(Serialize)]
@@ -87,6 +97,10 @@ struct OneArea<'a> {
     listed: usize,
     eligible: usize,
     addresses: Vec<IpAddr>,
+    answered_with: &'static str,
+    priority: Option<i32>,
+    fallback: Vec<&'a str>,
+    stands_in: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -96,6 +110,8 @@ struct OneService<'a> {
     hosts: &'a [String],
     draining: bool,
     addresses: Vec<IpAddr>,
+    answered_with: &'static str,
+    priority: Option<i32>,
 }
 
 #[derive(Serialize)]
@@ -152,6 +168,13 @@ pub fn write(
                 listed: area.listed,
                 eligible: area.eligible,
                 addresses: area.addresses.iter().collect(),
+                answered_with: area.basis.code(),
+                priority: area.basis.priority(),
+                fallback: area.fallback.iter().map(Area::as_str).collect(),
+                stands_in: match &area.basis {
+                    Basis::Fallback(area) => Some(area.as_str()),
+                    _ => None,
+                },
             })
             .collect(),
         services: cluster
@@ -163,6 +186,8 @@ pub fn write(
                 hosts: &service.hosts,
                 draining: service.draining,
                 addresses: service.addresses.iter().collect(),
+                answered_with: service.basis.code(),
+                priority: service.basis.priority(),
             })
             .collect(),
         changes: report
@@ -189,10 +214,17 @@ fn one_node(node: &Node) -> OneNode<'_> {
         r#in: reason.is_none(),
         reason: reason.map(|reason| reason.code()),
         explanation: reason.map(ToString::to_string),
+        reasons: reason.into_iter().chain(node.also()).map(Ineligible::code).collect(),
+        priority: node.priority(),
         areas: node.areas().iter().map(|area| area.as_str()).collect(),
         addresses: node.addresses().iter().collect(),
+        addresses_out: node.unfit().iter().map(one_address).collect(),
         faults: node.faults().0.map(ToString::to_string).collect(),
     }
+}
+
+fn one_address((address, unfit): &(IpAddr, Unfit)) -> OneAddress {
+    OneAddress { address: *address, reason: unfit.code(), explanation: unfit.to_string() }
 }
 
 fn left_out(Unreadable { kind, count, object, reason }: Unreadable) -> LeftOut {

@@ -10,6 +10,7 @@ pub mod names;
 mod pages;
 pub mod published;
 pub mod serial;
+pub mod standing;
 pub mod text;
 pub mod wire;
 

@@ -15,12 +15,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use domain::base::Name;
 
 use super::build::{family_labels, owner};
+use super::standing::Standing;
 use super::wire::{A, AAAA, RRset};
 use super::{Lookup, Zone, ZoneConfig};
-use crate::cluster::{Addresses, Area, Few, Node, Owner, Plain, ServiceName, Snapshot};
-
-/// How many addresses of a node are said to be its own: the records have all.
-const FEW: usize = 8;
+use crate::cluster::{Addresses, Area, Node, Owner, Plain, ServiceName, Snapshot};
 
 /// Shows a zone as a zone file.
 #[derive(Debug)]
@@ -31,36 +29,6 @@ pub struct ZoneFile<'a> {
     pub zone: &'a Zone,
     /// The cluster that it was built from.
     pub cluster: &'a Snapshot,
-}
-
-/// Why a node is in a name or not: one line for each, as every place shows it.
-#[derive(Debug)]
-pub struct Standing<'a> {
-    /// The node's name.
-    pub name: &'a str,
-    /// The node; `None` for one that hosts a Service and is not known.
-    pub node: Option<&'a Node>,
-}
-
-impl Standing<'_> {
-    /// Whether it brings its addresses to its names.
-    pub fn is_in(&self) -> bool {
-        self.node.is_some_and(|node| node.verdict().is_eligible())
-    }
-}
-
-/// The reason, or the addresses.
-impl fmt::Display for Standing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(node) = self.node else { return f.write_str("no such node is known") };
-        if !self.is_in() {
-            return node.verdict().fmt(f);
-        }
-        if node.addresses().is_empty() {
-            return f.write_str("no address in its annotation");
-        }
-        Few::new(FEW, node.addresses().iter()).fmt(f)
-    }
 }
 
 /// How many A and AAAA records the zone has. Counted from the cluster, since a scrape should not look 15 000 names up.
@@ -161,14 +129,17 @@ impl fmt::Display for ZoneFile<'_> {
 impl ZoneFile<'_> {
     /// An area or a Service: who stands behind it, then its records.
     fn owner(&self, f: &mut fmt::Formatter<'_>, owner: &Owner, members: &BTreeMap<&Area, Vec<&Node>>) -> fmt::Result {
-        let standings: Vec<Standing<'_>> = match owner {
+        let (standings, basis): (Vec<Standing<'_>>, _) = match owner {
             Owner::Area(area) => {
+                let basis = self.cluster.area(area.as_str()).map(|standing| &standing.basis);
                 let members = members.get(area).map_or(&[][..], Vec::as_slice);
-                members.iter().map(|node| Standing { name: node.name(), node: Some(node) }).collect()
+                (members.iter().map(|node| Standing { name: node.name(), node: Some(node), basis }).collect(), basis)
             }
             Owner::Service(service) => {
-                let hosts = self.cluster.service(service).map_or(&[][..], |standing| &standing.hosts);
-                hosts.iter().map(|name| Standing { name, node: self.cluster.node(name) }).collect()
+                let standing = self.cluster.service(service);
+                let basis = standing.map(|standing| &standing.basis);
+                let hosts = standing.map_or(&[][..], |standing| &standing.hosts);
+                (hosts.iter().map(|name| Standing { name, node: self.cluster.node(name), basis }).collect(), basis)
             }
         };
         let eligible = standings.iter().filter(|standing| standing.is_in()).count();
@@ -177,6 +148,10 @@ impl ZoneFile<'_> {
             Owner::Service(_) => ("Service", "host it"),
         };
         writeln!(f, "\n; {kind} {owner}: {eligible} in of {} nodes that {verb}", standings.len())?;
+        if let Some(basis) = basis.filter(|basis| basis.is_makeshift() || basis.priority().is_some_and(|one| one != 0))
+        {
+            writeln!(f, ";   answered with {basis}")?;
+        }
         for standing in &standings {
             let side = if standing.is_in() { "in " } else { "out" };
             writeln!(f, ";   {side} {}: {standing}", Plain(standing.name))?;

@@ -104,7 +104,7 @@ fn head(html: &mut Html, view: &View<'_>) {
 /// The numbers under the sentence.
 fn facts(html: &mut Html, view: &View<'_>) {
     let cluster = &view.report.cluster;
-    let eligible = cluster.nodes.iter().filter(|node| node.verdict().is_eligible()).count();
+    let eligible = cluster.nodes.iter().filter(|node| node.is_in()).count();
     let rate = |of: fn(&super::history::Totals) -> u64| view.history.rates(of).last().copied().unwrap_or(0.0);
     html.raw("<dl class=facts>\n");
     fact(html, "Nodes in", format_args!("{eligible} of {}", cluster.nodes.len()));

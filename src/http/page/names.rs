@@ -5,10 +5,10 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{Budget, View, heading, link_to};
-use crate::cluster::{Addresses, Area, AreaStanding, Few, Node, Plain, ServiceName, ServiceStanding};
+use crate::cluster::{Addresses, Area, AreaStanding, Basis, Few, Node, Plain, ServiceName, ServiceStanding};
 use crate::http::html::Html;
 use crate::http::site::Unreadable;
-use crate::zone::text::Standing;
+use crate::zone::standing::Standing;
 
 /// Addresses that are shown of a folded name.
 const ADDRESSES: usize = 6;
@@ -37,34 +37,49 @@ struct Named<'a> {
     parameter: &'static str,
     standings: Vec<Standing<'a>>,
     addresses: &'a Addresses,
+    basis: &'a Basis,
     /// What else there is to know.
-    note: &'static str,
+    notes: Vec<String>,
 }
 
 impl<'a> Named<'a> {
     fn area(standing: &'a AreaStanding, members: &BTreeMap<&Area, Vec<&'a Node>>) -> Self {
+        let basis = &standing.basis;
+        let mut notes: Vec<_> = answered_with(basis).into_iter().collect();
+        if !standing.fallback.is_empty() {
+            notes.push(format!("If none of its nodes is good: {}.", Few::new(TROUBLED, &standing.fallback)));
+            let nobody = standing.fallback.iter().filter(|area| members.get(area).is_none_or(Vec::is_empty));
+            let nobody = Few::new(TROUBLED, nobody);
+            notes.extend((!nobody.is_empty()).then(|| format!("No node lists {nobody}.")));
+        }
         let members = members.get(&standing.area).map_or(&[][..], Vec::as_slice);
         Self {
             name: standing.area.to_string(),
             parameter: "area",
-            standings: members.iter().map(|node| Standing { name: node.name(), node: Some(node) }).collect(),
+            standings: members
+                .iter()
+                .map(|node| Standing { name: node.name(), node: Some(node), basis: Some(basis) })
+                .collect(),
             addresses: &standing.addresses,
-            note: "",
+            basis,
+            notes,
         }
     }
 
     fn service(standing: &'a ServiceStanding, view: &View<'a>) -> Self {
-        let hosts = standing.hosts.iter().map(|name| Standing { name, node: view.report.cluster.node(name) });
+        let basis = Some(&standing.basis);
+        let hosts = standing.hosts.iter().map(|name| Standing { name, node: view.report.cluster.node(name), basis });
         let hosts: Vec<_> = hosts.collect();
-        let note = if hosts.is_empty() {
-            "No endpoint of it is ready on any node."
+        let mut notes = Vec::new();
+        if hosts.is_empty() {
+            notes.push("No endpoint of it is ready on any node.".to_owned());
         } else if standing.draining {
-            "No endpoint is ready; those that end are still serving."
-        } else {
-            ""
-        };
+            notes.push("No endpoint is ready; those that end are still serving.".to_owned());
+        }
+        notes.extend(answered_with(&standing.basis));
         let name = format!("{}.{}", standing.service.name, standing.service.namespace);
-        Self { name, parameter: "service", standings: hosts, addresses: &standing.addresses, note }
+        let (addresses, basis) = (&standing.addresses, &standing.basis);
+        Self { name, parameter: "service", standings: hosts, addresses, basis, notes }
     }
 
     fn eligible(&self) -> usize {
@@ -75,7 +90,7 @@ impl<'a> Named<'a> {
     fn order(&self) -> u8 {
         if self.addresses.is_empty() {
             0
-        } else if self.standings.iter().any(is_troubled) {
+        } else if self.basis.is_makeshift() || self.standings.iter().any(is_troubled) {
             1
         } else {
             2
@@ -85,7 +100,15 @@ impl<'a> Named<'a> {
 
 /// Whether there is something to say about it: it is out, brings no address, or has something wrong in its annotations.
 fn is_troubled(standing: &Standing<'_>) -> bool {
-    standing.node.is_none_or(|node| !standing.is_in() || node.addresses().is_empty() || node.faults().1 > 0)
+    standing.node.is_none_or(|node| {
+        !standing.is_in() || node.addresses().is_empty() || !node.unfit().is_empty() || node.faults().1 > 0
+    })
+}
+
+/// What a name is answered with, where that is not all of its good nodes.
+fn answered_with(basis: &Basis) -> Option<String> {
+    let is_worth_it = basis.is_makeshift() || basis.priority().is_some_and(|priority| priority != 0);
+    is_worth_it.then(|| format!("Answered with {basis}."))
 }
 
 /// All areas.
@@ -147,7 +170,8 @@ pub fn strays(html: &mut Html, view: &View<'_>) {
     }
     heading(html, "strays", "Nodes in no area", strays.len());
     html.raw("<details class=name><summary><strong>Their addresses are in no area</strong></summary>\n");
-    let standings: Vec<_> = strays.iter().map(|node| Standing { name: node.name(), node: Some(node) }).collect();
+    let standings: Vec<_> =
+        strays.iter().map(|node| Standing { name: node.name(), node: Some(node), basis: None }).collect();
     table(html, &standings, Some(Budget::STRAYS));
     html.raw("</details>\n</section>\n");
 }
@@ -206,13 +230,13 @@ fn write(html: &mut Html, view: &View<'_>, named: &Named<'_>, open: bool, extent
     troubled.sort_by_key(|standing| standing.is_in()); // who is out comes first
     let in_doubt = troubled.iter().filter(|standing| standing.is_in()).count();
     if in_doubt > 0 {
-        html.raw("<span class=wrong>").text(in_doubt).raw(" with something wrong in an annotation</span>");
+        html.raw("<span class=wrong>").text(in_doubt).raw(" with something wrong in an annotation or address</span>");
     }
     html.raw("</summary>\n");
     html.raw("<p class=fqdn>").text(Plain(&named.name)).raw(".").text(&view.sources.zone.apex);
     html.raw(" <a href=\"/?name=").text(super::InQuery(&named.name)).raw("&amp;type=A\">ask</a></p>\n");
-    if !named.note.is_empty() {
-        html.raw("<p class=note>").raw(named.note).raw("</p>\n");
+    for note in &named.notes {
+        html.raw("<p class=note>").text(note).raw("</p>\n");
     }
     let all = extent == Extent::Whole || (troubled.len() <= TROUBLED && fine.len() <= UNTROUBLED);
     if all {
