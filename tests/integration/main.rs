@@ -25,6 +25,8 @@ mod fake_api;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod makeshift;
+#[cfg(test)]
 mod node_flags;
 #[cfg(test)]
 mod packages;
