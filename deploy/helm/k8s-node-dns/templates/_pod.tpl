@@ -56,6 +56,15 @@ The parts of the pod that need to be decided.
 - {{ printf "--maintenance-annotation=%s" $config.maintenanceAnnotation | quote }}
 - {{ printf "--priority-annotation=%s" $config.priorityAnnotation | quote }}
 - {{ printf "--probe-annotation=%s" $config.probeAnnotation | quote }}
+{{- if ne $config.upAfter "0s" }}
+- {{ printf "--up-after=%s" $config.upAfter | quote }}
+{{- end }}
+{{- range $area, $others := $config.fallback }}
+- {{ printf "--fallback=%s=%s" $area (join "," $others) | quote }}
+{{- end }}
+{{- if ne $config.whenNone "empty" }}
+- --when-none={{ $config.whenNone }}
+{{- end }}
 {{- with int64 $config.maxAnswers }}
 - --max-answers={{ . }}
 {{- end }}
