@@ -2,8 +2,11 @@
 //! stand behind each right now.
 //!
 //! ```text
-//! WatchEvent -> state (Cluster) -> index (who depends on what; counted addresses) -> Changes { names, story }
-//!                  node: annotations read     eligibility: does it count     service: who hosts it
+//! WatchEvent --> state --> judging (a node, and what is remembered) --> index (who depends on what) --> Changes
+//! lease, probe, time ---->  node: annotations read                       service: who hosts it
+//!                           memory, comeback: what no object says        choice: which nodes a name is answered with
+//!                           eligibility: what speaks against it          fallback: which areas stand in for another
+//!                           standing: what it brings to its names        tally: addresses, counted
 //! ```
 //!
 //! [`Cluster`] neither logs nor knows the clock or the zone's name: what happened is handed back as [`Story`].
