@@ -28,6 +28,13 @@ pub(super) fn check(config: &Config, line: &mut dyn FnMut(&'static str, Result<S
     if faulty > 0 {
         nodes += &format!("; {faulty} have faults in their annotations, which --print-zone names");
     }
+    let areas = snapshot.areas.iter().filter(|area| area.basis.is_makeshift()).count();
+    let makeshift = areas + snapshot.services.iter().filter(|service| service.basis.is_makeshift()).count();
+    if makeshift > 0 {
+        nodes += &format!(
+            "; names that are answered without a good node of their own, which --print-zone tells: {makeshift}"
+        );
+    }
     let names = Zone::build(&config.zone, &cluster).len();
     let (areas, services) = (snapshot.areas.len(), snapshot.services.len());
     let with_addresses = snapshot.areas.iter().filter(|area| area.eligible > 0).count();

@@ -5,9 +5,10 @@
 //! own because what others bring is the one part of an answer that no node of the area tells.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use super::index::AreaNodes;
-use super::tally::Journal;
+use super::tally::{Journal, Shift};
 use super::{Addresses, Area, Basis, Owner};
 
 /// All areas that others stand in for.
@@ -96,15 +97,28 @@ impl Fallback {
         let addresses = own(chosen).map(|own| own.addresses()).unwrap_or_default();
         if let Some(shift) = journal.shift(|| Owner::Area(area.clone())) {
             shift.note_basis(self.basis.clone(), basis.clone());
-            self.addresses
-                .iter()
-                .filter(|old| !addresses.contains(*old))
-                .for_each(|old| shift.addresses.note(old, false));
-            addresses
-                .iter()
-                .filter(|new| !self.addresses.contains(*new))
-                .for_each(|new| shift.addresses.note(new, true));
+            note_difference(&self.addresses.v4, &addresses.v4, shift);
+            note_difference(&self.addresses.v6, &addresses.v6, shift);
         }
         (self.basis, self.addresses) = (basis, addresses);
+    }
+}
+
+/// Notes what came and went between two sorted lists: one walk over both, since an area may have thousands.
+fn note_difference<A: Ord + Copy + Into<IpAddr>>(old: &[A], new: &[A], shift: &mut Shift) {
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        match (old.peek(), new.peek()) {
+            (Some(gone), Some(here)) if gone == here => (old.next(), new.next()),
+            (Some(gone), here) if here.is_none_or(|here| gone < here) => {
+                shift.addresses.note((**gone).into(), false);
+                (old.next(), None)
+            }
+            (_, Some(here)) => {
+                shift.addresses.note((**here).into(), true);
+                (None, new.next())
+            }
+            (_, None) => return,
+        };
     }
 }

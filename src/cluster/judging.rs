@@ -20,13 +20,14 @@ use super::{Area, Changes, Cluster, Moment, Node, Owner};
 use crate::kube::{Kind, objects};
 
 impl Cluster {
-    /// The Lease of a node was not renewed in time, or is current (`None`).
+    /// The Lease of a node was not renewed in time, or is current (`None`). To be told when that changes.
     pub fn set_lease(&mut self, node: &str, late: Option<LeaseLate>, now: Moment) -> Changes {
         self.memory.set_late(node, late);
         self.judge_again([node.to_owned()].into(), now)
     }
 
-    /// The probes of an address fail, or do not (`None`). It holds for every node that announces it.
+    /// The probes of an address fail, or do not (`None`). It holds for every node that announces it. To be told when that
+    /// changes, not with each probe.
     pub fn set_probe(&mut self, address: IpAddr, down: Option<ProbeDown>, now: Moment) -> Changes {
         self.memory.learn_carriers(self.index.nodes.iter().map(|node| &**node));
         self.memory.set_down(address, down, now.at);
