@@ -257,7 +257,13 @@ fn a_change_is_on_the_time_line_with_what_it_did() {
     assert_eq!(status["version"], 1);
     assert_eq!(status["level"], "warning");
     assert_eq!(status["nodes"][0]["reason"], "ready-unknown");
-    assert_eq!(status["areas"][0], json!({"name": "home", "listed": 1, "eligible": 0, "addresses": []}));
+    assert_eq!(
+        status["areas"][0],
+        json!({
+            "name": "home", "listed": 1, "eligible": 0, "addresses": [],
+            "answered_with": "nothing", "priority": null, "fallback": [], "stands_in": null
+        })
+    );
     let texts: Vec<_> =
         status["changes"].as_array().unwrap().iter().map(|change| change["text"].as_str().unwrap()).collect();
     assert_eq!(texts[0], "home has no address left");
