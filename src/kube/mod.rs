@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod decode;
 pub mod file;
 pub mod health;
+pub mod leases;
 pub mod objects;
 pub mod particulars;
 pub mod reflector;
@@ -30,12 +31,13 @@ use self::connection::Connection;
 use self::credentials::Credentials;
 use self::file::{ClusterFile, FileError};
 use self::health::Health;
+use self::leases::LeaseEvent;
 use self::objects::AnnotationKeys;
 use self::reflector::{Reflector, Shared, Watched};
 use self::unreadable::Unreadable;
 use crate::staleness::Staleness;
 use crate::thread::{Stop, Threads};
-use objects::{EndpointSlice, Node, Object, Service};
+use objects::{EndpointSlice, Lease, Node, Object, Service};
 
 /// A kind of object that the daemon watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,10 +48,13 @@ pub enum Kind {
     Service,
     /// `discovery.k8s.io/v1` EndpointSlice.
     EndpointSlice,
+    /// `coordination.k8s.io/v1` Lease, of nodes.
+    Lease,
 }
 
 impl Kind {
-    /// All of them, in the order in which they are listed.
+    /// Those that a zone is made of, in the order in which they are listed. Leases are none of them: nothing waits for
+    /// them, and nothing is kept of them.
     pub const ALL: [Self; 3] = [Self::Node, Self::Service, Self::EndpointSlice];
 
     /// The kind as objects spell it in `kind`.
@@ -58,6 +63,7 @@ impl Kind {
             Self::Node => "Node",
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
+            Self::Lease => "Lease",
         }
     }
 
@@ -67,16 +73,36 @@ impl Kind {
             Self::Node => "nodes",
             Self::Service => "services",
             Self::EndpointSlice => "endpointslices",
+            Self::Lease => "leases",
         }
     }
 
-    /// The rule that a ClusterRole needs for it.
+    /// The verbs that it needs.
+    pub fn verbs(self) -> &'static [&'static str] {
+        match self {
+            Self::Node | Self::Service | Self::EndpointSlice => &["list", "watch"],
+            Self::Lease => &["get", "list", "watch"],
+        }
+    }
+
+    /// What has to hold the rule for it.
+    pub fn role(self) -> &'static str {
+        match self {
+            Self::Node | Self::Service | Self::EndpointSlice => "ClusterRole",
+            Self::Lease => "Role in the namespace kube-node-lease",
+        }
+    }
+
+    /// The rule that its [role](Self::role) needs.
     pub fn rule(self) -> String {
         let group = match self {
             Self::Node | Self::Service => "",
             Self::EndpointSlice => "discovery.k8s.io",
+            Self::Lease => "coordination.k8s.io",
         };
-        format!("{{apiGroups: [\"{group}\"], resources: [\"{}\"], verbs: [\"list\", \"watch\"]}}", self.resource())
+        let verbs: Vec<_> = self.verbs().iter().map(|verb| format!("\"{verb}\"")).collect();
+        let (resource, verbs) = (self.resource(), verbs.join(", "));
+        format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [{verbs}]}}")
     }
 }
 
@@ -106,7 +132,9 @@ pub enum WatchEvent {
     Services(Change<Service>),
     /// EndpointSlices changed.
     EndpointSlices(Change<EndpointSlice>),
-    /// The API server forbids this kind (403). The kind counts as loaded: empty if nothing of it was ever listed, else
+    /// Something about the leases of nodes.
+    Leases(LeaseEvent),
+    /// The API server forbids this kind (403), which is never that of leases. The kind counts as loaded: empty if nothing of it was ever listed, else
     /// what was listed last stays.
     Refused(Kind),
 }
@@ -118,6 +146,7 @@ impl WatchEvent {
             Self::Nodes(_) => Kind::Node,
             Self::Services(_) => Kind::Service,
             Self::EndpointSlices(_) => Kind::EndpointSlice,
+            Self::Leases(_) => Kind::Lease,
             Self::Refused(kind) => *kind,
         }
     }

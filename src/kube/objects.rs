@@ -113,6 +113,20 @@ pub struct Endpoint {
     pub terminating: bool,
 }
 
+/// What counts of a `coordination.k8s.io/v1` Lease in `kube-node-lease`. Each renewal is a change of `renewed`; what the
+/// time in it says is nobody's business, since it is of the clock of another machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lease {
+    /// `metadata.name`: the node's.
+    pub name: String,
+    /// `spec.holderIdentity`: the node's name again.
+    pub holder: Option<String>,
+    /// `spec.renewTime`, RFC 3339 with microseconds.
+    pub renewed: Option<String>,
+    /// `spec.leaseDurationSeconds`
+    pub seconds: Option<u32>,
+}
+
 /// Namespace and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NamespacedName {
@@ -143,5 +157,13 @@ impl Object for EndpointSlice {
 
     fn key(&self) -> &NamespacedName {
         &self.key
+    }
+}
+
+impl Object for Lease {
+    type Key = String;
+
+    fn key(&self) -> &String {
+        &self.name
     }
 }
