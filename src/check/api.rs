@@ -9,8 +9,9 @@ type Say<'a> = &'a mut dyn FnMut(&'static str, Result<String, String>);
 /// Says how it is; whether there is something to be served from it. A cluster file is not looked at here.
 pub(super) fn check(config: &Config, line: Say<'_>) -> bool {
     let Source::Api { kubeconfig, context } = &config.source else { return true };
-    let kinds = if config.annotations.service.is_some() { Kind::ALL.as_slice() } else { &[Kind::Node] };
-    match try_server(kubeconfig.as_deref(), context.as_deref(), &config.annotations, kinds) {
+    let mut kinds = if config.annotations.service.is_some() { Kind::ALL.to_vec() } else { vec![Kind::Node] };
+    kinds.extend(config.lease_timeout.map(|_| Kind::Lease));
+    match try_server(kubeconfig.as_deref(), context.as_deref(), &config.annotations, &kinds) {
         Err(error) => {
             line("kubeconfig", Err(error.to_string()));
             false
@@ -47,12 +48,15 @@ fn tell(trial: &Trial, line: Say<'_>) -> bool {
         let result = match outcome {
             Outcome::Allowed => Ok(format!("{verb} {resource}")),
             Outcome::Forbidden(message) => Err(format!(
-                "{verb} {resource}: {message}. The ClusterRole needs {}{}",
+                "{verb} {resource}: {message}. The {} needs {}{}",
+                kind.role(),
                 kind.rule(),
-                if *kind == Kind::Node {
-                    ""
-                } else {
-                    "; without it, or with --service-annotation=, areas are served alone"
+                match kind {
+                    Kind::Node => "",
+                    Kind::Service | Kind::EndpointSlice => {
+                        "; without it, or with --service-annotation=, areas are served alone"
+                    }
+                    Kind::Lease => "; without it, or with --lease-timeout off, nobody goes out by leases",
                 }
             )),
             Outcome::Unauthorized(message) | Outcome::Refused(message) | Outcome::NoAnswer(message) => {
@@ -99,7 +103,8 @@ mod tests {
         let (goes_on, lines) = told(&[
             (Kind::Node, "list", Outcome::Allowed),
             (Kind::Node, "watch", forbidden.clone()),
-            (Kind::EndpointSlice, "list", forbidden),
+            (Kind::EndpointSlice, "list", forbidden.clone()),
+            (Kind::Lease, "get", forbidden),
         ]);
         assert!(goes_on);
         let rule = "The ClusterRole needs {apiGroups: [\"\"], resources: [\"nodes\"], verbs: [\"list\", \"watch\"]}";
@@ -107,6 +112,10 @@ mod tests {
         assert_eq!(lines[2], ("RBAC", Err(format!("watch nodes: it answered 403. {rule}"))));
         let Err(slices) = &lines[3].1 else { panic!("{lines:?}") };
         assert!(slices.contains("discovery.k8s.io") && slices.contains("areas are served alone"), "{slices}");
-        assert_eq!(lines.len(), 4);
+        let Err(leases) = &lines[4].1 else { panic!("{lines:?}") };
+        let rule = "The Role in the namespace kube-node-lease needs {apiGroups: [\"coordination.k8s.io\"], resources: \
+            [\"leases\"], verbs: [\"get\", \"list\", \"watch\"]}";
+        assert!(leases.contains(rule) && leases.contains("nobody goes out by leases"), "{leases}");
+        assert_eq!(lines.len(), 5);
     }
 }

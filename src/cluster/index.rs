@@ -85,6 +85,7 @@ impl Index {
             Kind::Node => self.nodes.is_empty(),
             Kind::Service => !self.services.values().any(|backing| backing.named),
             Kind::EndpointSlice => self.slices.is_empty(),
+            Kind::Lease => true,
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Loads {
     pub services: Load,
     /// EndpointSlices.
     pub slices: Load,
+    /// Leases: no part of a zone, so that this says nothing.
+    pub leases: Load,
 }
 
 impl Loads {
@@ -49,6 +51,7 @@ impl Loads {
             Kind::Node => &mut self.nodes,
             Kind::Service => &mut self.services,
             Kind::EndpointSlice => &mut self.slices,
+            Kind::Lease => &mut self.leases,
         }
     }
 }

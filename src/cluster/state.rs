@@ -64,7 +64,7 @@ impl Cluster {
     pub fn new(services_watched: bool) -> Self {
         let load = if services_watched { Load::Missing } else { Load::Unwatched };
         Self {
-            loads: Loads { nodes: Load::Missing, services: load, slices: load },
+            loads: Loads { nodes: Load::Missing, services: load, slices: load, leases: Load::Unwatched },
             index: Index::default(),
             known_areas: KnownAreas::default(),
             memory: Memory::default(),
@@ -99,6 +99,7 @@ impl Cluster {
             WatchEvent::Nodes(change) => is_list(change),
             WatchEvent::Services(change) => is_list(change),
             WatchEvent::EndpointSlices(change) => is_list(change),
+            WatchEvent::Leases(_) => return Changes::default(), // they are judged by `leases`
             WatchEvent::Refused(_) => false,
         };
         let was_loaded = self.loaded(kind);
@@ -116,6 +117,7 @@ impl Cluster {
             WatchEvent::Nodes(change) => self.fold_nodes(change, watched, now, &mut journal, &mut telling),
             WatchEvent::Services(change) => self.fold_services(change, &mut journal),
             WatchEvent::EndpointSlices(change) => self.fold_slices(change, &mut journal),
+            WatchEvent::Leases(_) => {}
             // A zone without nodes would be empty, which is worse than none.
             WatchEvent::Refused(Kind::Node) => {}
             WatchEvent::Refused(kind) if !was_loaded => *self.loads.of(kind) = Load::Refused,

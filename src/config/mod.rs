@@ -7,6 +7,7 @@ mod annotation;
 mod cookies;
 mod duration;
 mod http;
+mod lease;
 mod limits;
 mod listen;
 mod name;
@@ -59,6 +60,8 @@ pub struct Config {
     pub annotations: AnnotationKeys,
     /// What is answered when nodes are not well.
     pub policy: Policy,
+    /// How long a node's Lease may stay unrenewed, if it is looked at.
+    pub lease_timeout: Option<Duration>,
     /// Where the last good cluster is kept, if it is.
     pub state: Option<StateConfig>,
     /// How long DNS is answered on after SIGTERM.
@@ -92,6 +95,7 @@ impl Config {
             cookie_secrets: cookies::secrets(arguments.value(&flags::COOKIE_SECRET_FILE))?,
             max_answers: limits::max_answers(&arguments)?,
         };
+        let lease_timeout = lease::parse(&arguments, &source, &mut warnings)?;
         let state = state::parse(&arguments, &mut warnings)?;
         let lame_duck = lame_duck(&arguments, is_pod())?;
         let check_resolver = check_resolver(&arguments)?;
@@ -106,6 +110,7 @@ impl Config {
             source,
             annotations,
             policy,
+            lease_timeout,
             state,
             lame_duck,
             check_resolver,

@@ -23,10 +23,10 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, BodyReader, Proxy};
 
 pub use self::error::{RequestError, Status};
-use super::Kind;
+use super::{Kind, leases};
 use super::credentials::{Credentials, Location, Session, TlsMaterial};
 use super::decode::json::Json;
-use super::decode::{Budget, Event, EventSeed, Item, ListSeed, SERVICE_LABEL};
+use super::decode::{Budget, DocumentSeed, Event, EventSeed, Item, ListSeed, SERVICE_LABEL};
 use super::objects::AnnotationKeys;
 use super::watch::RELIST;
 use crate::thread::Stop;
@@ -118,13 +118,21 @@ pub struct Client {
     keys: AnnotationKeys,
     interrupt: Interrupt,
     stop: Stop,
+    /// How long a whole request may take, answer included; without it as long as it takes, but for silence.
+    limit: Option<Duration>,
     agent: Option<(TlsMaterial, Arc<Location>, Agent)>,
 }
 
 impl Client {
     /// A client that has not connected yet.
     pub fn new(kind: Kind, credentials: Arc<Credentials>, keys: AnnotationKeys, stop: Stop) -> Self {
-        Self { kind, credentials, keys, interrupt: Interrupt::default(), stop, agent: None }
+        Self { kind, credentials, keys, interrupt: Interrupt::default(), stop, limit: None, agent: None }
+    }
+
+    /// The same, whose requests may take so long.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// What ends a blocked read of this client.
@@ -152,8 +160,33 @@ impl Client {
         self.page(&query, each)
     }
 
+    /// The whole list at once.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn all(&mut self, each: impl FnMut(Item)) -> Result<Item, RequestError> {
+        self.page("", each)
+    }
+
+    /// One object, as it is now; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub fn object(&mut self, name: &str) -> Result<Option<Item>, RequestError> {
+        let (budget, mut json) = match self.get(&format!("/{}", encode(name)), "") {
+            Err(RequestError::Status(status)) if status.code == StatusCode::NOT_FOUND.as_u16() => return Ok(None),
+            answer => answer?,
+        };
+        let document = DocumentSeed { keys: &self.keys, budget: &budget }.deserialize(&mut json);
+        let item = document.and_then(|document| json.finish().map(|()| document.head)).map_err(RequestError::Body)?;
+        if item.kind != self.kind.name() || item.metadata.name != name {
+            return Err(RequestError::NoObject(format!("{} where {} {name} was asked for", item.title(self.kind), self.kind)));
+        }
+        Ok(Some(item))
+    }
+
     fn page(&mut self, query: &str, each: impl FnMut(Item)) -> Result<Item, RequestError> {
-        let (budget, mut json) = self.get(query)?;
+        let (budget, mut json) = self.get("", query)?;
         let head = ListSeed { keys: &self.keys, budget: &budget, each }.deserialize(&mut json);
         // Reading on to the end lets the connection be used again, and notices an end that is missing.
         let head = head.and_then(|head| json.finish().map(|()| head)).map_err(RequestError::Body)?;
@@ -178,15 +211,15 @@ impl Client {
             "watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={}",
             encode(version)
         );
-        let (budget, json) = self.get(&query)?;
+        let (budget, json) = self.get("", &query)?;
         Ok(Events { json, budget, keys: self.keys.clone() })
     }
 
-    fn get(&mut self, query: &str) -> Result<(Rc<Budget>, Json<Bounded>), RequestError> {
+    fn get(&mut self, object: &str, query: &str) -> Result<(Rc<Budget>, Json<Bounded>), RequestError> {
         let session = self.credentials.session(&self.stop).map_err(RequestError::Credentials)?;
         let location = self.credentials.location();
         let agent = self.agent_for(&session, &location)?;
-        let (url, host) = url(&location, self.kind, query);
+        let (url, host) = url(&location, self.kind, object, query);
         let mut request = agent.get(url).header("accept", "application/json").header("host", host);
         if let Some(authorization) = &session.authorization {
             request = request.header("authorization", authorization);
@@ -208,7 +241,8 @@ impl Client {
         if response.status() != StatusCode::OK {
             return Err(RequestError::Status(Status::read(response, &self.keys)));
         }
-        let budget = Rc::new(Budget::default());
+        let budget = if self.kind == Kind::Lease { Budget::of_leases() } else { Budget::default() };
+        let budget = Rc::new(budget);
         let body = Bounded { body: response.into_body().into_reader(), budget: Rc::clone(&budget) };
         Ok((Rc::clone(&budget), Json::new(body, budget)))
     }
@@ -221,7 +255,7 @@ impl Client {
         {
             return Ok(agent.clone());
         }
-        let agent = agent(location, session)?;
+        let agent = agent(location, session, self.limit)?;
         self.interrupt.put(&agent)?;
         self.agent = Some((session.tls.clone(), Arc::clone(location), agent.clone()));
         Ok(agent)
@@ -276,16 +310,17 @@ impl Read for Bounded {
 
 /// The URL of a request, and the server's own name for the header `Host`: the URL has another one when the certificate
 /// has, since ureq checks it against the URL.
-fn url(location: &Location, kind: Kind, query: &str) -> (String, String) {
+fn url(location: &Location, kind: Kind, object: &str, query: &str) -> (String, String) {
     let path = match kind {
-        Kind::Node => "/api/v1/nodes",
-        Kind::Service => "/api/v1/services",
-        Kind::EndpointSlice => "/apis/discovery.k8s.io/v1/endpointslices",
+        Kind::Node => "/api/v1/nodes".to_owned(),
+        Kind::Service => "/api/v1/services".to_owned(),
+        Kind::EndpointSlice => "/apis/discovery.k8s.io/v1/endpointslices".to_owned(),
+        Kind::Lease => format!("/apis/coordination.k8s.io/v1/namespaces/{}/leases", leases::NAMESPACE),
     };
     let selector = match kind {
         // A slice without the label belongs to no Service.
         Kind::EndpointSlice => format!("&labelSelector={}", encode(SERVICE_LABEL)),
-        Kind::Node | Kind::Service => String::new(),
+        Kind::Node | Kind::Service | Kind::Lease => String::new(),
     };
     let server = location.server();
     let authority = server.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
@@ -294,7 +329,8 @@ fn url(location: &Location, kind: Kind, query: &str) -> (String, String) {
         Some(name) => server.replacen(authority, &renamed(authority, name), 1),
         None => server.to_owned(),
     };
-    (format!("{base}{path}?{query}{selector}"), host.to_owned())
+    let query = if query.is_empty() { String::new() } else { format!("?{query}{selector}") };
+    (format!("{base}{path}{object}{query}"), host.to_owned())
 }
 
 /// An authority with another host and the same port.
@@ -317,7 +353,7 @@ fn encode(value: &str) -> String {
     encoded
 }
 
-fn agent(location: &Location, session: &Session) -> Result<Agent, RequestError> {
+fn agent(location: &Location, session: &Session, limit: Option<Duration>) -> Result<Agent, RequestError> {
     let tls = session.tls.config().map_err(RequestError::Credentials)?;
     let proxy = location.proxy.as_deref().map(|url| proxy(url, location)).transpose().map_err(RequestError::Request)?;
     let config = Agent::config_builder()
@@ -327,6 +363,7 @@ fn agent(location: &Location, session: &Session) -> Result<Agent, RequestError> 
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(concat!("k8s-node-dns/", env!("CARGO_PKG_VERSION")))
+        .timeout_global(limit)
         .timeout_resolve(Some(CONNECT))
         .timeout_connect(Some(CONNECT))
         .timeout_send_request(Some(CONNECT))

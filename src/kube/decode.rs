@@ -23,10 +23,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer};
 
 use self::particulars::{Labels, NodeSpec};
-use self::records::{Annotations, List, NodeStatus, RawEndpoint};
+use self::records::{Annotations, LeaseSpec, List, NodeStatus, RawEndpoint};
 use self::slot::{Context, Slot};
 use super::Kind;
-use super::objects::{AnnotationKeys, Condition, Endpoint, EndpointSlice, NamespacedName, Node, Object, Service};
+use super::objects::{AnnotationKeys, Condition, Endpoint, EndpointSlice, Lease, NamespacedName, Node, Object, Service};
 
 /// The label that ties an EndpointSlice to its Service.
 pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
@@ -42,15 +42,21 @@ pub const MAX_OBJECT_BYTES: u64 = 16 * 1024 * 1024;
 pub struct Budget {
     left: Cell<u64>,
     skips_rest: Cell<bool>,
+    of_leases: bool,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { left: Cell::new(MAX_OBJECT_BYTES), skips_rest: Cell::default() }
+        Self { left: Cell::new(MAX_OBJECT_BYTES), skips_rest: Cell::default(), of_leases: false }
     }
 }
 
 impl Budget {
+    /// One for leases, of which more is read than of what else has a `spec`.
+    pub fn of_leases() -> Self {
+        Self { of_leases: true, ..Self::default() }
+    }
+
     /// A new object begins.
     pub fn refill(&self) {
         self.left.set(MAX_OBJECT_BYTES);
@@ -126,6 +132,7 @@ pub struct Item {
     spec: NodeSpec,
     status: NodeStatus,
     endpoints: Vec<RawEndpoint>,
+    lease: LeaseSpec,
     faults: Vec<Fault>,
 }
 
@@ -342,5 +349,15 @@ impl Decoded for EndpointSlice {
         let service = item.metadata.labels.service.take();
         let endpoints = item.endpoints.into_iter().map(RawEndpoint::into_endpoint).collect();
         Self { key: Item::into_key(item.metadata), service, endpoints }
+    }
+}
+
+impl Decoded for Lease {
+    const KIND: Kind = Kind::Lease;
+    const FIELDS: &'static [&'static str] = &["metadata", "spec"];
+
+    fn pick(item: Item) -> Self {
+        let LeaseSpec { holder, renewed, seconds } = item.lease;
+        Self { name: item.metadata.name, holder, renewed, seconds }
     }
 }

@@ -1,6 +1,7 @@
 //! Kubernetes objects in, [`WatchEvent`]s out: from the API server (one reflector thread a kind) or from a file.
 
 pub mod client;
+pub mod confirm;
 pub mod connection;
 pub mod credentials;
 pub mod decode;
@@ -27,6 +28,7 @@ use crossbeam_channel::{Sender, select};
 use parking_lot::Mutex;
 
 use self::client::Client;
+use self::confirm::{Confirmations, Confirmer};
 use self::connection::Connection;
 use self::credentials::Credentials;
 use self::file::{ClusterFile, FileError};
@@ -166,6 +168,22 @@ pub enum Source {
     File(PathBuf),
 }
 
+/// What is followed of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The annotations that count; without that of Services, nodes alone.
+    pub keys: AnnotationKeys,
+    /// The leases of nodes as well, where there is an API server.
+    pub leases: bool,
+}
+
+impl From<AnnotationKeys> for Wanted {
+    /// What a zone is made of.
+    fn from(keys: AnnotationKeys) -> Self {
+        Self { keys, leases: false }
+    }
+}
+
 /// Why a source cannot be used at all. Waiting mends none of these: they end the start.
 #[derive(Debug)]
 pub enum Error {
@@ -220,6 +238,7 @@ pub struct Handle {
     staleness: Arc<Staleness>,
     health: Arc<Health>,
     unreadable: Arc<Unreadable>,
+    confirmations: Option<Confirmations>,
     followed: Followed,
 }
 
@@ -250,6 +269,11 @@ impl Handle {
     /// What is left out of each kind, since it cannot be decoded.
     pub fn unreadable(&self) -> Arc<Unreadable> {
         Arc::clone(&self.unreadable)
+    }
+
+    /// Where to have leases read once more, if they are followed.
+    pub fn confirmations(&self) -> Option<Confirmations> {
+        self.confirmations.clone()
     }
 
     /// Ends every read that waits for the API server. To be called when the threads are told to stop, before they are
@@ -291,18 +315,21 @@ impl Handle {
     }
 }
 
-/// Starts following a source, on one thread a kind. Without `keys.service`, nodes alone.
+/// Starts following a source, on one thread a kind.
 ///
 /// # Errors
 /// The source cannot be used. An API server that does not answer is no error: it is tried until it does.
 pub fn spawn(
     source: Source,
-    keys: AnnotationKeys,
+    wanted: impl Into<Wanted>,
     events: Sender<WatchEvent>,
     threads: &mut Threads,
 ) -> Result<Handle, Error> {
     let stop = threads.stop();
-    let kinds = if keys.service.is_some() { Kind::ALL.as_slice() } else { &[Kind::Node] };
+    let Wanted { keys, leases } = wanted.into();
+    let mut kinds = if keys.service.is_some() { Kind::ALL.to_vec() } else { vec![Kind::Node] };
+    let leases = leases && matches!(source, Source::Api { .. });
+    kinds.extend(leases.then_some(Kind::Lease));
     let staleness = Arc::new(Staleness::new(kinds.iter().map(|kind| kind.resource()), Instant::now()));
     let (kubeconfig, context) = match source {
         Source::File(path) => {
@@ -313,7 +340,8 @@ pub fn spawn(
             let unreadable = file.unreadable();
             threads.spawn("watch-file", move || file.run(first, &events, &ages, &stop)).map_err(Error::Thread)?;
             let health = Arc::new(Health::new(&[], Instant::now()));
-            return Ok(Handle { described: Described::new(described), staleness, health, unreadable, followed });
+            let described = Described::new(described);
+            return Ok(Handle { described, staleness, health, unreadable, confirmations: None, followed });
         }
         Source::Api { kubeconfig, context } => (kubeconfig, context),
     };
@@ -325,8 +353,10 @@ pub fn spawn(
         .iter()
         .map(|kind| (*kind, Client::new(*kind, Arc::clone(&credentials), keys.clone(), stop.clone())))
         .collect();
-    let interrupts: Vec<_> = clients.iter().map(|(kind, client)| (*kind, client.interrupt())).collect();
-    let health = Arc::new(Health::new(kinds, Instant::now()));
+    let confirming = leases.then(|| Client::new(Kind::Lease, Arc::clone(&credentials), keys.clone(), stop.clone()));
+    let clients_and_it = clients.iter().map(|(kind, client)| (*kind, client)).chain(confirming.iter().map(|client| (Kind::Lease, client)));
+    let interrupts: Vec<_> = clients_and_it.map(|(kind, client)| (kind, client.interrupt())).collect();
+    let health = Arc::new(Health::new(&kinds, Instant::now()));
     let shared = Arc::new(Shared {
         health: Arc::clone(&health),
         unreadable: Arc::default(),
@@ -343,10 +373,18 @@ pub fn spawn(
             Kind::Node => follow::<Node>(threads, "watch-nodes", client, shared, events, stop),
             Kind::Service => follow::<Service>(threads, "watch-services", client, shared, events, stop),
             Kind::EndpointSlice => follow::<EndpointSlice>(threads, "watch-slices", client, shared, events, stop),
+            Kind::Lease => follow::<Lease>(threads, "watch-leases", client, shared, events, stop),
         }
         .map_err(Error::Thread)?;
     }
-    Ok(Handle { described: Described::new(described), staleness, health, unreadable, followed })
+    let mut confirmations = None;
+    if let Some(client) = confirming {
+        let (ask, questions) = Confirmations::new();
+        let confirmer = Confirmer::new(client, events, stop);
+        threads.spawn("confirm-leases", move || confirmer.run(&questions)).map_err(Error::Thread)?;
+        confirmations = Some(ask);
+    }
+    Ok(Handle { described: Described::new(described), staleness, health, unreadable, confirmations, followed })
 }
 
 fn follow<T: Watched + Send + 'static>(

@@ -14,7 +14,8 @@ use super::client::{Client, Interrupt, RequestError};
 use super::connection::Connection;
 use super::decode::{Decoded, Event, Item, Metadata};
 use super::health::{Health, Restart};
-use super::objects::{EndpointSlice, Node, Service};
+use super::leases::LeaseEvent;
+use super::objects::{EndpointSlice, Lease, Node, Service};
 use super::unreadable::{Rejected, Unreadable};
 use super::watch::{Failure, Input, Moment, RELIST, Step, Told, Watch};
 use super::{Change, Kind, WatchEvent, emit};
@@ -31,6 +32,11 @@ const DOUBT: Duration = Duration::from_secs(5);
 pub trait Watched: Decoded {
     /// The event that says it.
     fn event(change: Change<Self>) -> WatchEvent;
+
+    /// The event that says that a request failed, where somebody wants to know: of most kinds what was known is served on.
+    fn lost() -> Option<WatchEvent> {
+        None
+    }
 }
 
 impl Watched for Node {
@@ -48,6 +54,16 @@ impl Watched for Service {
 impl Watched for EndpointSlice {
     fn event(change: Change<Self>) -> WatchEvent {
         WatchEvent::EndpointSlices(change)
+    }
+}
+
+impl Watched for Lease {
+    fn event(change: Change<Self>) -> WatchEvent {
+        WatchEvent::Leases(LeaseEvent::Changed(change))
+    }
+
+    fn lost() -> Option<WatchEvent> {
+        Some(WatchEvent::Leases(LeaseEvent::Lost))
     }
 }
 
@@ -257,6 +273,11 @@ impl<T: Watched> Reflector<T> {
             self.client.reconnect();
         }
         let message = error.to_string();
+        if let Some(event) = T::lost()
+            && !emit(&self.events, &self.stop, event)
+        {
+            return Err(Stopped);
+        }
         self.take(Input::Failed(failure), &message)?;
         match failure {
             // These are answers of a server that is well.
@@ -267,7 +288,10 @@ impl<T: Watched> Reflector<T> {
                 self.shared.connection.failed(T::KIND, failures, failure, &message, Instant::now());
             }
         }
-        self.shared.connection.outdated(T::KIND, failure, &message, Instant::now());
+        if T::KIND != Kind::Lease {
+            // Leases are not served: how old they are is only the affair of who judges by them.
+            self.shared.connection.outdated(T::KIND, failure, &message, Instant::now());
+        }
         Ok(())
     }
 
@@ -347,6 +371,9 @@ impl<T: Watched> Reflector<T> {
                 Told::Changed(change) => T::event(change),
                 Told::Refused => {
                     warn_forbidden(T::KIND, message);
+                    if T::KIND == Kind::Lease {
+                        continue; // that they cannot be seen was said already
+                    }
                     WatchEvent::Refused(T::KIND)
                 }
                 Told::Allowed => {
@@ -382,10 +409,11 @@ fn deleted<T: Watched>(item: Item) -> Option<Change<T>> {
     named.then(|| Change::Deleted(T::pick(item).key().clone()))
 }
 
-/// Names the RBAC rule that a ClusterRole needs for a kind.
-fn warn_forbidden(kind: Kind, message: &str) {
-    let (resource, rule) = (kind.resource(), kind.rule());
-    log::warn!("the API server forbids {resource}: {message}; the ClusterRole needs {rule}");
+/// Names the RBAC rule that a role needs for a kind.
+pub(super) fn warn_forbidden(kind: Kind, message: &str) {
+    let (resource, role, rule) = (kind.resource(), kind.role(), kind.rule());
+    let until = if kind == Kind::Lease { ". Until it has, nobody goes out by leases" } else { "" };
+    log::warn!("the API server forbids {resource}: {message}; the {role} needs {rule}{until}");
 }
 
 fn moment() -> Moment {

@@ -42,6 +42,7 @@ impl Model {
             WatchEvent::Nodes(change) => (Kind::Node, put(&mut self.nodes, change)),
             WatchEvent::Services(change) => (Kind::Service, put(&mut self.services, change)),
             WatchEvent::EndpointSlices(change) => (Kind::EndpointSlice, put(&mut self.slices, change)),
+            WatchEvent::Leases(_) => (Kind::Lease, false),
             WatchEvent::Refused(kind) => (*kind, false),
         };
         if listed {

@@ -32,6 +32,8 @@ pub enum RequestError {
     Body(json::Error),
     /// The answer is JSON, but no list of the kind.
     NoList(String),
+    /// The answer is JSON, but not the object that was asked for.
+    NoObject(String),
     /// A watch said something that is no event.
     NoEvent(String),
     /// The daemon is stopping.
@@ -101,6 +103,7 @@ impl RequestError {
             | Self::Request(_)
             | Self::Body(_)
             | Self::NoList(_)
+            | Self::NoObject(_)
             | Self::NoEvent(_)
             | Self::Stopped => Failure::Other,
         }
@@ -117,6 +120,7 @@ impl fmt::Display for RequestError {
                     ureq::Error::Io(error) => write!(f, "{error}"),
                     ureq::Error::Timeout(ureq::Timeout::Resolve) => f.write_str("its name was not resolved within 5 s"),
                     ureq::Error::Timeout(ureq::Timeout::Connect) => f.write_str("no connection within 5 s"),
+                    ureq::Error::Timeout(ureq::Timeout::Global) => f.write_str("no answer in time"),
                     ureq::Error::Timeout(_) => write!(f, "no answer within {} s", SILENCE.as_secs()),
                     error => write!(f, "{error}"),
                 },
@@ -139,6 +143,7 @@ impl fmt::Display for RequestError {
                 json::Error::Syntax(what) => write!(f, "its answer is not the JSON of Kubernetes: {what}"),
             },
             Self::NoList(why) => write!(f, "its answer is no list of Kubernetes objects: {why}"),
+            Self::NoObject(what) => write!(f, "its answer is {what}"),
             Self::NoEvent(kind) => write!(f, "its watch sent an event of the unknown type {kind:?}"),
             Self::Stopped => f.write_str("the daemon is stopping"),
         }
@@ -151,7 +156,7 @@ impl std::error::Error for RequestError {
             Self::Credentials(error) => Some(error),
             Self::Request(error) => Some(error),
             Self::Body(error) => Some(error),
-            Self::Status(_) | Self::NoList(_) | Self::NoEvent(_) | Self::Stopped => None,
+            Self::Status(_) | Self::NoList(_) | Self::NoObject(_) | Self::NoEvent(_) | Self::Stopped => None,
         }
     }
 }

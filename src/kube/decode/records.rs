@@ -64,6 +64,7 @@ impl Record for Item {
             "kind" => context.value(map, "kind", &mut self.kind),
             "metadata" => context.value(map, "metadata", &mut self.metadata),
             "status" => context.value(map, "status", &mut self.status),
+            "spec" if context.budget.of_leases => context.value(map, "spec", &mut self.lease),
             "spec" if context.keys.taints_count() => context.value(map, "spec", &mut self.spec),
             "endpoints" => context.value(map, "endpoints", &mut self.endpoints),
             "code" => context.value(map, "code", &mut self.code),
@@ -195,6 +196,25 @@ impl Record for TypedCondition {
             "reason" => context.value(map, "status.conditions", reason),
             "message" => context.value(map, "status.conditions", message),
             "lastTransitionTime" => context.value(map, "status.conditions", since),
+            _ => context.skip(map),
+        }
+    }
+}
+
+/// `spec` of a Lease.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct LeaseSpec {
+    pub(super) holder: Option<String>,
+    pub(super) renewed: Option<String>,
+    pub(super) seconds: Option<u32>,
+}
+
+impl Record for LeaseSpec {
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A, context: &Context<'_>) -> Result<(), A::Error> {
+        match key {
+            "holderIdentity" => context.value(map, "spec.holderIdentity", &mut self.holder),
+            "renewTime" => context.value(map, "spec.renewTime", &mut self.renewed),
+            "leaseDurationSeconds" => context.value(map, "spec.leaseDurationSeconds", &mut self.seconds),
             _ => context.skip(map),
         }
     }

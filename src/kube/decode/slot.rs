@@ -188,6 +188,14 @@ impl Value for u16 {
     }
 }
 
+impl Value for Option<u32> {
+    const EXPECTED: &'static str = "a number below 4294967296";
+
+    fn number(&mut self, number: u64) -> bool {
+        u32::try_from(number).map(|number| *self = Some(number)).is_ok()
+    }
+}
+
 /// The place for one value.
 pub(super) struct Slot<'a, V> {
     context: &'a Context<'a>,
