@@ -26,7 +26,7 @@ use crate::http::{self, Origin, Sources, WatchHealth};
 use crate::kube;
 use crate::logger;
 use crate::notify::Notify;
-use crate::publisher::Publisher;
+use crate::publisher::{Heartbeats, Publisher};
 use crate::signals::Signals;
 use crate::state::{self, Identity};
 use crate::thread::{Ended, Threads};
@@ -100,7 +100,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     };
     let keys = config.annotations;
     let services_watched = keys.service.is_some();
-    let source = kube::spawn(config.source, keys.clone(), events_in, &mut threads).map_err(Error::Source)?;
+    let wanted = kube::Wanted { keys: keys.clone(), leases: config.lease_timeout.is_some() };
+    let source = kube::spawn(config.source, wanted, events_in, &mut threads).map_err(Error::Source)?;
     log::info!("the cluster is {}", source.describe());
     let described = source.describe();
     let described = Box::new(move || described.to_string());
@@ -108,6 +109,9 @@ pub fn run(config: Config) -> Result<(), Error> {
     let zone = config.zone.apex.to_string();
     let cluster = Cluster::new(services_watched).with_policy(config.policy);
     let mut publisher = Publisher::new(config.zone, cluster, Arc::clone(&published));
+    let heartbeats = config.lease_timeout.zip(source.confirmations());
+    publisher =
+        publisher.with_heartbeats(heartbeats.map(|(timeout, confirmations)| Heartbeats::new(timeout, confirmations)));
     if let Some(state) = &config.state {
         let origin = state::Origin { source: source.describe(), staleness: source.staleness() };
         let (earlier, saver, writer) =

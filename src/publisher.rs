@@ -6,11 +6,14 @@
 //! is written there. Who wants to know how things stand asks, and is told between events
 //! ([`report`](crate::report)).
 
+mod heartbeats;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, select};
 
+pub use self::heartbeats::Heartbeats;
 use crate::cluster::{Changes, Cluster, Moment};
 use crate::kube::{Kind, WatchEvent};
 use crate::report::{Ask, Report, Served, Timeline};
@@ -51,6 +54,8 @@ pub struct Publisher {
     /// What an earlier run knew, as long as it may be of use.
     fallback: Option<Fallback>,
     saver: Option<Saver>,
+    /// Where leases are looked at.
+    heartbeats: Option<Heartbeats>,
     timeline: Timeline,
 }
 
@@ -84,6 +89,7 @@ impl Publisher {
             last_version: None,
             fallback: None,
             saver: None,
+            heartbeats: None,
             timeline: Timeline::default(),
         }
     }
@@ -97,6 +103,12 @@ impl Publisher {
         }
         self.saver = Some(saver);
         self
+    }
+
+    /// The same, that takes nodes out whose leases are not renewed.
+    #[must_use]
+    pub fn with_heartbeats(self, heartbeats: Option<Heartbeats>) -> Self {
+        Self { heartbeats, ..self }
     }
 
     /// Publishes until told to stop, or until nobody can send events any more.
@@ -155,6 +167,11 @@ impl Publisher {
 
     /// Folds an event in and tells what it did; and whether it did anything.
     fn apply(&mut self, event: WatchEvent) -> (Changes, bool) {
+        if let WatchEvent::Leases(event) = event {
+            let now = Moment::now();
+            let turns = self.heartbeats.as_mut().map(|heartbeats| heartbeats.on_event(event, &self.cluster, now));
+            return self.turn(turns.unwrap_or_default(), now);
+        }
         let kind = event.kind();
         let was_restored = self.cluster.restored(kind);
         let mut changes = self.cluster.apply(event, Moment::now());
@@ -169,6 +186,20 @@ impl Publisher {
     fn tick(&mut self, now: Moment) -> (Changes, bool) {
         let mut changes = self.cluster.tick(now);
         let is_new = self.tell(&mut changes);
+        let turns = self.heartbeats.as_mut().map(|heartbeats| heartbeats.tick(&self.cluster, now));
+        let (later, was_new) = self.turn(turns.unwrap_or_default(), now);
+        changes.merge(later);
+        (changes, is_new || was_new)
+    }
+
+    /// Nodes are late, or not any more. Tells what that did; and whether it did anything.
+    fn turn(&mut self, turns: Vec<heartbeats::Turn>, now: Moment) -> (Changes, bool) {
+        let (mut changes, mut is_new) = (Changes::default(), false);
+        for (node, late) in turns {
+            let mut later = self.cluster.set_lease(&node, late, now);
+            is_new |= self.tell(&mut later);
+            changes.merge(later);
+        }
         (changes, is_new)
     }
 
@@ -245,7 +276,8 @@ impl Publisher {
         let fall_back = self.fallback.as_ref().map(Fallback::due);
         let saver = self.saver.as_ref().filter(|_| self.serving.is_some());
         let save = saver.map(|saver| saver.due(Instant::now()));
-        [publish, fall_back, save, self.cluster.due()].into_iter().flatten().min()
+        let leases = self.heartbeats.as_ref().and_then(Heartbeats::due);
+        [publish, fall_back, save, self.cluster.due(), leases].into_iter().flatten().min()
     }
 
     /// Publishes what has to be published after `changes`.

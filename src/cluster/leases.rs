@@ -41,6 +41,7 @@
 //!   tried every second), a failed watch with the next list.
 //! - A renewal that is seen brings a node back in any case: it is a sign of life, and no judgement.
 
+mod candidate;
 mod known;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::candidate::Candidate;
 use self::known::{Known, Seen};
 use self::warning::Said;
 pub use self::warning::Warning;
@@ -63,15 +65,6 @@ const UNANSWERED: Duration = Duration::from_secs(3);
 
 /// What cannot be decided now is looked at again after so long.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// What else counts of a node when it is judged by its Lease.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Candidate {
-    /// It exists, and is in by everything but leases and probes.
-    pub is_in: bool,
-    /// When the latest probe of one of its addresses began that was good.
-    pub probed: Option<Instant>,
-}
 
 /// What is to be done, or what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,7 +27,8 @@ pub(super) fn parse(
         return Err(value.wrong("is no time at all").into());
     }
     if matches!(source, Source::File(_)) {
-        warnings.push("--lease-timeout has no effect beside --cluster-file: nobody renews the leases in a file".to_owned());
+        warnings
+            .push("--lease-timeout has no effect beside --cluster-file: nobody renews the leases in a file".to_owned());
         return Ok(None);
     }
     if timeout >= NO_SOONER {

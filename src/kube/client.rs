@@ -23,12 +23,12 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, BodyReader, Proxy};
 
 pub use self::error::{RequestError, Status};
-use super::{Kind, leases};
 use super::credentials::{Credentials, Location, Session, TlsMaterial};
 use super::decode::json::Json;
 use super::decode::{Budget, DocumentSeed, Event, EventSeed, Item, ListSeed, SERVICE_LABEL};
 use super::objects::AnnotationKeys;
 use super::watch::RELIST;
+use super::{Kind, leases};
 use crate::thread::Stop;
 
 /// Resolving the server's name, and then connecting with TLS, have so long each.
@@ -180,7 +180,11 @@ impl Client {
         let document = DocumentSeed { keys: &self.keys, budget: &budget }.deserialize(&mut json);
         let item = document.and_then(|document| json.finish().map(|()| document.head)).map_err(RequestError::Body)?;
         if item.kind != self.kind.name() || item.metadata.name != name {
-            return Err(RequestError::NoObject(format!("{} where {} {name} was asked for", item.title(self.kind), self.kind)));
+            return Err(RequestError::NoObject(format!(
+                "{} where {} {name} was asked for",
+                item.title(self.kind),
+                self.kind
+            )));
         }
         Ok(Some(item))
     }

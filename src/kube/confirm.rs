@@ -138,7 +138,9 @@ impl Confirmer {
                 log::info!("single leases can be read again");
             }
             (None, _) | (Some(_), Some((_, true))) => {}
-            (Some(error), Some((told, false))) if told.elapsed() < HUSH => log::debug!("reading single leases: {error}"),
+            (Some(error), Some((told, false))) if told.elapsed() < HUSH => {
+                log::debug!("reading single leases: {error}")
+            }
             (Some(error), _) => {
                 self.told = Some((Instant::now(), true));
                 if error.failure() == Failure::Forbidden {

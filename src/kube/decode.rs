@@ -26,7 +26,9 @@ use self::particulars::{Labels, NodeSpec};
 use self::records::{Annotations, LeaseSpec, List, NodeStatus, RawEndpoint};
 use self::slot::{Context, Slot};
 use super::Kind;
-use super::objects::{AnnotationKeys, Condition, Endpoint, EndpointSlice, Lease, NamespacedName, Node, Object, Service};
+use super::objects::{
+    AnnotationKeys, Condition, Endpoint, EndpointSlice, Lease, NamespacedName, Node, Object, Service,
+};
 
 /// The label that ties an EndpointSlice to its Service.
 pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";

@@ -354,7 +354,10 @@ pub fn spawn(
         .map(|kind| (*kind, Client::new(*kind, Arc::clone(&credentials), keys.clone(), stop.clone())))
         .collect();
     let confirming = leases.then(|| Client::new(Kind::Lease, Arc::clone(&credentials), keys.clone(), stop.clone()));
-    let clients_and_it = clients.iter().map(|(kind, client)| (*kind, client)).chain(confirming.iter().map(|client| (Kind::Lease, client)));
+    let clients_and_it = clients
+        .iter()
+        .map(|(kind, client)| (*kind, client))
+        .chain(confirming.iter().map(|client| (Kind::Lease, client)));
     let interrupts: Vec<_> = clients_and_it.map(|(kind, client)| (kind, client.interrupt())).collect();
     let health = Arc::new(Health::new(&kinds, Instant::now()));
     let shared = Arc::new(Shared {

@@ -86,7 +86,10 @@ impl Rig {
         while let Some(due) = self.leases.due().filter(|due| *due <= end) {
             self.now = due.max(self.now); // what failed late may be tried again at once
             self.tick();
-            assert!(self.leases.due().is_none_or(|due| due > self.now), "a tick does what is due, or it is a busy loop");
+            assert!(
+                self.leases.due().is_none_or(|due| due > self.now),
+                "a tick does what is due, or it is a busy loop"
+            );
         }
         self.now = end;
     }

@@ -135,7 +135,8 @@ fn play(truth: &Truth, blindness: &Blindness) -> Vec<(f64, String)> {
 }
 
 fn out(history: &[(f64, String)]) -> impl Iterator<Item = (f64, usize)> {
-    let name = |line: &str| line.strip_prefix("late ").and_then(|rest| NAMES.iter().position(|name| rest.starts_with(name)));
+    let name =
+        |line: &str| line.strip_prefix("late ").and_then(|rest| NAMES.iter().position(|name| rest.starts_with(name)));
     history.iter().filter_map(move |(time, line)| Some((*time, name(line)?)))
 }
 

@@ -275,7 +275,10 @@ fn a_lease_that_is_not_its_nodes_does_not_count_and_is_said_once() {
     }
     let told = rig.told();
     assert_eq!(told.len(), 1);
-    assert!(told[0].starts_with("warn: the Lease of node a is held by nobody: the node is judged without."), "{told:?}");
+    assert!(
+        told[0].starts_with("warn: the Lease of node a is held by nobody: the node is judged without."),
+        "{told:?}"
+    );
     rig.take(LeaseEvent::Changed(Change::Applied(stranger(Some("some-controller")))));
     let told = rig.told();
     assert!(told[0].contains("is held by \"some-controller\", not by its node"), "{told:?}");
