@@ -255,6 +255,24 @@ fn objects_come_from_an_api_server_or_from_a_file() {
 }
 
 #[test]
+fn leases_are_looked_at_when_it_is_said_and_there_is_an_api_server() {
+    let seconds = |number| Some(Duration::from_secs(number));
+    for (line, timeout, warnings) in [
+        (&[][..], None, 0),
+        (&["--lease-timeout=off"], None, 0),
+        (&["--lease-timeout="], None, 0),
+        (&["--lease-timeout=35s"], seconds(35), 0),
+        (&["--lease-timeout=22"], seconds(22), 0),
+        (&["--lease-timeout=1m"], seconds(60), 1),
+        (&["--lease-timeout=35s", "--cluster-file=f"], None, 1),
+        (&["--lease-timeout=off", "--cluster-file=f"], None, 0),
+    ] {
+        let config = config(line);
+        assert_eq!((config.lease_timeout, config.warnings.len()), (timeout, warnings), "{line:?}");
+    }
+}
+
+#[test]
 fn annotation_keys_are_those_of_kubernetes() {
     let longest = format!("{}/{}", "a.".repeat(126) + "a", "A".repeat(63));
     for key in ["a", "Node_Areas.v1", "example.com/areas", "EXAMPLE.com/areas", &longest] {

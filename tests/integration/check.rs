@@ -106,6 +106,23 @@ fn a_token_that_is_not_known_is_told_from_a_rule_that_is_missing() {
 }
 
 #[test]
+fn the_right_to_leases_is_looked_at_when_they_are() {
+    let api = FakeApi::start();
+    api.put(objects::node("attic", "home", "192.0.2.1"));
+    let launch =
+        Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({}))).flag("--lease-timeout", "35s");
+    let (well, out) = check(launch.clone());
+    assert!(well, "{out}");
+    for verb in ["get", "list", "watch"] {
+        has(&out, &[&format!("ok     RBAC: {verb} leases")]);
+    }
+    api.always(Verb::Get, "leases", Fault::forbidden("leases", "coordination.k8s.io"));
+    let (_, out) = check(launch);
+    has(&out, &["FAILED RBAC: get leases", "The Role in the namespace kube-node-lease needs", "coordination.k8s.io"]);
+    nothing_failed_but(&out, "RBAC");
+}
+
+#[test]
 fn a_cluster_without_areas_is_told_how_to_get_one() {
     let api = FakeApi::start();
     api.put(objects::node("attic", "", "192.0.2.1"));

@@ -2,9 +2,22 @@
 
 use super::{DURATION, Default, Flag, PLAIN, Section, flags};
 
+const LEASE_TIMEOUTS: &str = "off, or whole numbers with units ms, s, m, h or d, as 35s; a number alone is seconds";
+
 flags! {
     FAILOVER:
 
+    /// `--lease-timeout`
+    LEASE_TIMEOUT {
+        name: "lease-timeout",
+        value: Some("DURATION"),
+        default: Default::Text("off"),
+        section: Section::Failover,
+        summary: "Take a node out whose Lease was not renewed for so long, before it is NotReady",
+        details: "35s is safe, 22s is fast: docs/failover.md. Needs a Role in kube-node-lease.",
+        allowed: LEASE_TIMEOUTS,
+        example: "35s",
+    }
     /// `--up-after`
     UP_AFTER {
         name: "up-after",

@@ -5,8 +5,6 @@ use super::{DURATION, Default, Flag, PLAIN, Section, flags};
 const ANNOTATION: &str = "an annotation key, NAME or PREFIX/NAME, as Kubernetes allows it (at most 63 letters, \
     digits, '-', '_' and '.' after the prefix)";
 
-const LEASE_TIMEOUTS: &str = "off, or whole numbers with units ms, s, m, h or d, as 35s; a number alone is seconds";
-
 flags! {
     KUBERNETES:
 
@@ -70,17 +68,6 @@ flags! {
         details: "With an empty value (--service-annotation=) Services and EndpointSlices are not watched.",
         allowed: "an annotation key, NAME or PREFIX/NAME, as Kubernetes allows it, or nothing",
         example: "example.com/dns",
-    }
-    /// `--lease-timeout`
-    LEASE_TIMEOUT {
-        name: "lease-timeout",
-        value: Some("DURATION"),
-        default: Default::Text("off"),
-        section: Section::Kubernetes,
-        summary: "Take a node out whose Lease was not renewed for so long, before it is NotReady",
-        details: "35s is safe, 22s is fast: docs/failover.md. Needs a Role in kube-node-lease.",
-        allowed: LEASE_TIMEOUTS,
-        example: "35s",
     }
     /// `--state-dir`
     STATE_DIR {

@@ -5,9 +5,10 @@ use super::*;
 
 const MANIFESTS: &str = "deploy/manifests";
 /// Each folder, and the values that make the chart render the same, from tests/chart/manifests.
-const FOLDERS: [(&str, &[&str]); 3] = [
+const FOLDERS: [(&str, &[&str]); 4] = [
     ("base", &["base"]),
     ("overlays/loadbalancer", &["base", "loadbalancer"]),
+    ("overlays/leases", &["base", "leases"]),
     ("overlays/daemonset-hostnetwork", &["base", "daemonset-hostnetwork"]),
 ];
 

@@ -27,6 +27,17 @@ pub(crate) fn with_ready(mut node: Value, status: &str) -> Value {
     node
 }
 
+/// The Lease of a node, as its kubelet writes it for the `renewal`th time.
+pub(crate) fn lease(node: &str, renewal: u32) -> Value {
+    let mut lease: Value = serde_json::from_str(include_str!("../../fixtures/lease.json")).unwrap();
+    lease["metadata"]["name"] = node.into();
+    lease["metadata"]["ownerReferences"][0]["name"] = node.into();
+    lease["spec"]["holderIdentity"] = node.into();
+    lease["spec"]["renewTime"] =
+        format!("2026-11-23T16:{:02}:{:02}.{renewal:06}Z", renewal / 60 % 60, renewal % 60).into();
+    lease
+}
+
 /// A Service that has a DNS name.
 pub(crate) fn service(namespace: &str, name: &str) -> Value {
     let mut service: Value = serde_json::from_str(include_str!("../../fixtures/service.json")).unwrap();

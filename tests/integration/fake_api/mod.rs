@@ -3,6 +3,7 @@
 mod connection;
 mod credentials;
 mod kubeconfig;
+mod leases;
 mod list;
 mod refusal;
 mod size;

@@ -76,6 +76,9 @@ The parts of the pod that need to be decided.
 {{- if or .Values.cookies.secrets .Values.cookies.existingSecret }}
 - --cookie-secret-file=/etc/k8s-node-dns/cookie-secrets
 {{- end }}
+{{- with $config.leaseTimeout }}
+- {{ printf "--lease-timeout=%s" . | quote }}
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}

@@ -14,7 +14,7 @@ use super::{Shared, Verb};
 /// A request that came.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// Whether it lists or watches.
+    /// Whether it lists, watches or gets one.
     pub(crate) verb: Verb,
     /// What it lists or watches.
     pub(crate) resource: String,
@@ -26,6 +26,14 @@ pub(crate) struct Request {
     pub(crate) authorization: Option<String>,
     /// When it came.
     pub(crate) at: Instant,
+}
+
+impl Request {
+    /// `namespace/name` of a single object.
+    pub(super) fn key(&self) -> String {
+        let parts: Vec<_> = self.path.rsplit('/').collect();
+        format!("{}/{}", parts.get(2).unwrap_or(&""), parts.first().unwrap_or(&""))
+    }
 }
 
 /// Serves a connection until either side has enough.
@@ -74,6 +82,7 @@ fn requests<S: Read + Write>(stream: S, shared: &Shared) -> io::Result<()> {
         }
         match (fault, request.verb) {
             (None, Verb::Watch) => watch(stream, shared, &request, false)?,
+            (None, Verb::Get) => stream.write_all(&one(shared, &request))?,
             (None, _) => stream.write_all(&list(shared, &request))?,
             (Some(Fault::Reply(reply)), _) => stream.write_all(&reply)?,
             (Some(Fault::Bytes(bytes)), _) => {
@@ -116,6 +125,17 @@ fn stall(shared: &Shared) -> io::Result<()> {
         state = shared.wait(state, Duration::from_secs(1));
     }
     Ok(())
+}
+
+fn one(shared: &Shared, request: &Request) -> Vec<u8> {
+    let object = shared.lock().store.one(&request.resource, &request.key());
+    match object {
+        Some(object) => http(200, "", &object),
+        None => {
+            let message = format!("{}.coordination.k8s.io \"{}\" not found", request.resource, request.key());
+            http(404, "", &status(404, &message).to_string())
+        }
+    }
 }
 
 fn list(shared: &Shared, request: &Request) -> Vec<u8> {
@@ -195,9 +215,13 @@ fn read<S: Read>(stream: &mut BufReader<S>) -> io::Result<Option<Request>> {
         .filter_map(|parameter| parameter.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
+    // Of single objects only those of a namespace are asked for.
+    let parts: Vec<_> = path.split('/').collect();
+    let is_one = parts.iter().position(|part| *part == "namespaces").is_some_and(|at| parts.len() > at + 3);
     let verb = match (query.get("watch").map(String::as_str), query.contains_key("continue")) {
         (Some("true" | "1"), _) => Verb::Watch,
         (_, true) => Verb::Page,
+        _ if is_one => Verb::Get,
         _ if query.get("limit").is_some_and(|limit| limit == "1") => Verb::Check,
         (_, false) => Verb::List,
     };
@@ -205,6 +229,6 @@ fn read<S: Read>(stream: &mut BufReader<S>) -> io::Result<Option<Request>> {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("authorization").then(|| value.trim().to_owned())
     });
-    let resource = path.rsplit('/').next().unwrap_or_default().to_owned();
+    let resource = parts.iter().rev().nth(usize::from(is_one)).unwrap_or(&"").to_string();
     Ok(Some(Request { verb, resource, path: path.to_owned(), query, authorization, at: Instant::now() }))
 }

@@ -1,4 +1,4 @@
-//! An API server of three kinds of objects that can misbehave: lists in pages, watches with bookmarks, and, request by
+//! An API server of a few kinds of objects that can misbehave: lists in pages, watches with bookmarks, and, request by
 //! request, whatever a test wants it to do wrong.
 //!
 //! `store` is what it knows, `http` how it is asked, `fault` what it does wrong.
@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Check,
     /// A watch.
     Watch,
+    /// A single object.
+    Get,
 }
 
 /// The server; it ends when it is dropped.

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::fault::event;
 
 /// The kinds: resource, kind, apiVersion.
-const KINDS: [(&str, &str, &str); 3] = [
+const KINDS: [(&str, &str, &str); 4] = [
     ("nodes", "Node", "v1"),
     ("services", "Service", "v1"),
     ("endpointslices", "EndpointSlice", "discovery.k8s.io/v1"),
+    ("leases", "Lease", "coordination.k8s.io/v1"),
 ];
 
 /// An object without its kind and apiVersion, as items of lists are.
@@ -91,6 +92,13 @@ impl Store {
         self.compacted = self.version;
         self.history.clear();
         self.pages.clear();
+    }
+
+    /// An object as it is, if it is there.
+    pub(super) fn one(&self, resource: &str, key: &str) -> Option<String> {
+        let (resource, kind, api_version) = KINDS.iter().find(|(of, ..)| *of == resource).unwrap();
+        let body = self.objects.get(&(*resource, key.to_owned()))?;
+        Some(format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}",{}"#, &body[1..]))
     }
 
     /// The first page of a list.
