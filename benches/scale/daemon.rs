@@ -27,11 +27,11 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the program beside this one on a free port, without a status page; its log goes to a file in `folder`.
     pub fn start(kubeconfig: &Path, folder: &Path, level: &str) -> Outcome<Self> {
-        Self::start_with(kubeconfig, folder, level, "")
+        Self::start_with(kubeconfig, folder, level, "", &[])
     }
 
-    /// Likewise, with a status page on `http`.
-    pub fn start_with(kubeconfig: &Path, folder: &Path, level: &str, http: &str) -> Outcome<Self> {
+    /// Likewise, with a status page on `http`, and more flags.
+    pub fn start_with(kubeconfig: &Path, folder: &Path, level: &str, http: &str, more: &[&str]) -> Outcome<Self> {
         let program = std::env::current_exe()?;
         let program = program.parent().and_then(Path::parent).ok_or("no folder")?.join("k8s-node-dns");
         let address = free_address()?;
@@ -45,6 +45,7 @@ impl Daemon {
             .args(["--zone", ZONE, "--soa-ns", "ns1.lb.example.test:127.0.0.1", "--soa-email", "admin@example.test"])
             .args(["--bind", "127.0.0.1", "--port", &port, "--http-listen", http, "--log-level", level].map(OsStr::new))
             .args([OsStr::new("--kubeconfig"), kubeconfig.as_os_str()])
+            .args(more)
             .stdin(Stdio::null())
             .stderr(File::create(&log)?)
             .spawn()?;

@@ -20,7 +20,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::Outcome;
-use crate::objects::{KINDS, Objects};
+use crate::objects::{KINDS, LEASES, Objects};
 
 /// Objects on a page, as the daemon asks for them.
 const PAGE: usize = 500;
@@ -66,7 +66,7 @@ impl FakeApi {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             tls: Arc::new(tls),
-            pages: KINDS.iter().map(|kind| (kind.0, pages(kind, &objects.all(kind.0)))).collect(),
+            pages: KINDS.iter().chain([&LEASES]).map(|kind| (kind.0, pages(kind, &objects.all(kind.0)))).collect(),
             watches: Mutex::default(),
             came: Condvar::new(),
         });
@@ -123,6 +123,14 @@ impl FakeApi {
         }
     }
 
+    /// Waits until leases are watched too.
+    pub fn wait_for_leases(&self) {
+        let mut watches = self.shared.watches.lock();
+        while !watches.contains_key(LEASES.0) {
+            self.shared.came.wait(&mut watches);
+        }
+    }
+
     /// Forgets the watches of a daemon that has ended.
     pub fn forget_watches(&self) {
         self.shared.watches.lock().clear();
@@ -130,10 +138,19 @@ impl FakeApi {
 
     /// Something happens to a node.
     pub fn modify_node(&self, node: &str) -> io::Result<()> {
-        let line = format!("{{\"type\":\"MODIFIED\",\"object\":{node}}}\n");
+        self.modify("nodes", node)
+    }
+
+    /// A node renews its Lease.
+    pub fn renew(&self, lease: &str) -> io::Result<()> {
+        self.modify(LEASES.0, lease)
+    }
+
+    fn modify(&self, resource: &str, object: &str) -> io::Result<()> {
+        let line = format!("{{\"type\":\"MODIFIED\",\"object\":{object}}}\n");
         let mut watches = self.shared.watches.lock();
         let stream = loop {
-            match watches.get("nodes") {
+            match watches.get(resource) {
                 Some(stream) => break Arc::clone(stream),
                 None => self.shared.came.wait(&mut watches),
             }

@@ -9,6 +9,7 @@
 mod daemon;
 mod fake_api;
 mod in_process;
+mod leases;
 mod objects;
 mod real;
 mod shown;
@@ -38,7 +39,7 @@ const WRITES_A_SECOND: f64 = 500.0;
 const BURST: usize = 5000;
 
 /// What is measured: its name, its unit, what it may be at 5 000 nodes.
-const ROWS: [(&str, &str, Option<f64>); 14] = [
+const ROWS: [(&str, &str, Option<f64>); 16] = [
     ("resident after loading", "MiB", Some(16.0)),
     ("resident at the peak", "MiB", Some(32.0)),
     ("resident after all of this", "MiB", None),
@@ -48,6 +49,8 @@ const ROWS: [(&str, &str, Option<f64>); 14] = [
     ("Ready flip in the answers, median", "ms", Some(1.0)),
     ("the same, 99 of 100", "ms", None),
     ("500 status writes a second", "% CPU", Some(5.0)),
+    ("500 renewals of leases a second", "% CPU", Some(5.0)),
+    ("resident with leases", "MiB", None),
     ("zones of a burst of 5 000 changes", "", Some(500.0)),
     ("event to published, median", "ms", Some(0.3)),
     ("/metrics, median", "ms", Some(20.0)),
@@ -150,6 +153,7 @@ fn measure(nodes: usize) -> Outcome<Vec<f64>> {
     let zones = burst(&objects, &api, start("debug")?.0)?;
     let published = in_process::event_to_published(&objects)?;
     let shown = shown::measure(&api, folder.path(), &last)?;
+    let renewals = leases::measure(&objects, &api, folder.path(), &last)?;
     let mib = |kib: u64| kib as f64 / 1024.0;
     Ok(vec![
         mib(loaded),
@@ -161,6 +165,8 @@ fn measure(nodes: usize) -> Outcome<Vec<f64>> {
         median(flips.clone()),
         quantile(flips, 0.99),
         share,
+        renewals.share,
+        mib(renewals.resident),
         zones as f64,
         published,
         shown.scrape,

@@ -17,12 +17,15 @@ const IMAGES: usize = 40;
 /// Nodes that a Service runs on.
 pub const HOSTS: usize = 3;
 
-/// The resources, their kinds and API versions.
+/// The resources that a zone is made of, their kinds and API versions.
 pub const KINDS: [(&str, &str, &str); 3] = [
     ("nodes", "Node", "v1"),
     ("services", "Service", "v1"),
     ("endpointslices", "EndpointSlice", "discovery.k8s.io/v1"),
 ];
+
+/// What is watched besides where it is asked for.
+pub const LEASES: (&str, &str, &str) = ("leases", "Lease", "coordination.k8s.io/v1");
 
 /// The cluster, from which objects are made one by one.
 #[derive(Debug)]
@@ -32,6 +35,7 @@ pub struct Objects {
     node: Value,
     service: Value,
     slice: Value,
+    lease: Value,
 }
 
 impl Objects {
@@ -52,6 +56,7 @@ impl Objects {
             node,
             service: serde_json::from_str(include_str!("../../tests/fixtures/service.json"))?,
             slice: serde_json::from_str(include_str!("../../tests/fixtures/endpointslice.json"))?,
+            lease: serde_json::from_str(include_str!("../../tests/fixtures/lease.json"))?,
         })
     }
 
@@ -59,6 +64,7 @@ impl Objects {
     pub fn all(&self, resource: &str) -> Vec<String> {
         match resource {
             "nodes" => (0..self.nodes).map(|number| self.node(number, true, 0)).collect(),
+            "leases" => (0..self.nodes).map(|number| self.lease(number, 0)).collect(),
             "services" => (0..self.services).map(|number| self.service(number)).collect(),
             _ => (0..self.services).map(|number| self.slice(number)).collect(),
         }
@@ -86,6 +92,19 @@ impl Objects {
             }
         }
         node.to_string()
+    }
+
+    /// The Lease of a node, renewed for the `renewal`th time.
+    pub fn lease(&self, number: usize, renewal: usize) -> String {
+        let mut lease = self.lease.clone();
+        let name = format!("node-{number:04}");
+        lease["metadata"]["resourceVersion"] = (2_000_000 + renewal).to_string().into();
+        lease["metadata"]["ownerReferences"][0]["name"] = name.as_str().into();
+        lease["spec"]["holderIdentity"] = name.as_str().into();
+        lease["metadata"]["name"] = name.into();
+        let (minute, second) = (renewal / 60 % 60, renewal % 60);
+        lease["spec"]["renewTime"] = format!("2026-06-02T08:{minute:02}:{second:02}.{renewal:06}Z").into();
+        lease.to_string()
     }
 
     fn service(&self, number: usize) -> String {

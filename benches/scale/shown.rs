@@ -24,7 +24,7 @@ pub struct Shown {
 pub fn measure(api: &FakeApi, folder: &std::path::Path, last: &str) -> Outcome<Shown> {
     api.forget_watches();
     let address = free_address()?;
-    let mut daemon = Daemon::start_with(&api.kubeconfig()?, folder, "info", &address.to_string())?;
+    let mut daemon = Daemon::start_with(&api.kubeconfig()?, folder, "info", &address.to_string(), &[])?;
     daemon.wait_for(last, HOSTS as u16, std::time::Duration::from_millis(1))?;
     api.wait_for_watches();
     let ask = |path: &str| -> Outcome<(f64, f64)> {
