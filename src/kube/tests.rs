@@ -1,5 +1,6 @@
 //! The threads as a whole against a small server that says what a test wants.
 
+mod leases;
 pub(super) mod server;
 
 use std::fs;
