@@ -245,7 +245,7 @@ impl Leases {
 
     /// A Lease as it is now; `None` when it is none for us.
     fn see(&mut self, lease: &Lease, now: Instant, outcomes: &mut Vec<Outcome>) -> Option<Seen> {
-        let Some(sighted) = self.sighted else { return None }; // nothing comes before the first list
+        let sighted = self.sighted?; // nothing comes before the first list
         let name: &str = &lease.name;
         if lease.holder.as_deref() != Some(name) {
             let node = name.into();

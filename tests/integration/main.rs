@@ -43,6 +43,8 @@ mod real_credentials;
 #[cfg(test)]
 mod real_faults;
 #[cfg(test)]
+mod real_leases;
+#[cfg(test)]
 mod release;
 #[cfg(test)]
 mod reload;

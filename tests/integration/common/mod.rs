@@ -3,6 +3,7 @@
 pub(crate) mod daemon;
 pub(crate) mod dns;
 pub(crate) mod fake_api;
+pub(crate) mod kubelets;
 pub(crate) mod load;
 pub(crate) mod objects;
 pub(crate) mod pki;

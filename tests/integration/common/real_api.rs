@@ -14,6 +14,7 @@ use ureq::http::Request;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig};
 
 use super::daemon::free_port;
+use super::kubelets::Kubelets;
 use super::pki::{Authority, Pair};
 use super::process::Process;
 use super::{PATIENCE, PAUSE, repository};
@@ -128,6 +129,12 @@ impl RealApi {
 
     fn url(&self, path: &str) -> String {
         format!("https://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Kubelets of these nodes.
+    pub(crate) fn kubelets(&self, nodes: &[&'static str], every: Duration) -> Kubelets {
+        let leases = self.url("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases");
+        Kubelets::start(&self.admin, &leases, nodes, every)
     }
 
     /// Sends a request as the administrator; expects success, and returns the reply.

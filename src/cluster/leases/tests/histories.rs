@@ -82,8 +82,8 @@ fn play(truth: &Truth, blindness: &Blindness) -> Vec<(f64, String)> {
     let is_on = |time: f64, wanted: fn(Fault) -> bool| {
         blindness.iter().any(|(from, to, fault)| wanted(*fault) && (*from..*to).contains(&time))
     };
-    let (lags, breaks): (fn(Fault) -> bool, fn(Fault) -> bool) =
-        (|fault| matches!(fault, Fault::Lags | Fault::Silent), |fault| matches!(fault, Fault::Breaks));
+    let lags = |fault| matches!(fault, Fault::Lags | Fault::Silent);
+    let breaks = |fault| matches!(fault, Fault::Breaks);
     let mut rig = Rig::new(FAST);
     let mut seen = vec![0; nodes.len()];
     let (mut is_broken, mut history) = (true, Vec::new());

@@ -40,8 +40,10 @@ const STATES: [State; 5] = [
     }),
 ];
 
-/// What may come.
-fn inputs() -> Vec<(&'static str, fn(&mut Rig))> {
+/// What may come, and how it does.
+type Input = (&'static str, fn(&mut Rig));
+
+fn inputs() -> Vec<Input> {
     fn answered(rig: &mut Rig, leases: Option<Option<Lease>>) {
         let leases = leases.map(|lease| vec![("a".to_owned(), lease)]);
         rig.take(LeaseEvent::Answered(Answer { begun: rig.now, leases }));
