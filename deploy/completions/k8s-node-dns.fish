@@ -31,6 +31,7 @@ complete -c k8s-node-dns -l exclude-taint -x -d 'Nodes with this taint are in no
 complete -c k8s-node-dns -l maintenance-annotation -x -d 'Annotation of nodes: \'true\', or a time as 2026-11-24T06:00:00Z until which the node is in no answer'
 complete -c k8s-node-dns -l priority-annotation -x -d 'Annotation of nodes: a whole number, 0 without one; of a name\'s nodes that can be answered, those with the lowest are'
 complete -c k8s-node-dns -l probe-annotation -x -d 'Annotation of nodes: how this one is probed instead of by --probe, or \'none\''
+complete -c k8s-node-dns -l lease-timeout -x -d 'Take a node out whose Lease was not renewed for so long, before it is NotReady'
 complete -c k8s-node-dns -l up-after -x -d 'How long a node or address that went out by itself has to be well before it is answered again'
 complete -c k8s-node-dns -l fallback -x -d 'Areas that stand in for one none of whose nodes is good, comma-separated, tried in order; may be repeated'
 complete -c k8s-node-dns -l when-none -x -d 'What a name holds that has no good node: nothing (\'empty\'), or all of its nodes, well or not (\'all\')'
