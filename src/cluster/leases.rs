@@ -37,6 +37,7 @@
 //! - A Lease that is gone, or is not held by its node, is none: the node is judged without.
 //! - Held, that is while more than half of the leases that count are overdue, a node that is due stays due; one Lease is
 //!   read again every second all the same, since what looks like the death of most may be our own blindness.
+//!   When most are renewed again, the others have a second before they are asked for.
 //! - A failed confirmation makes blind as a failed watch does. It ends with the next confirmation that is answered (one is
 //!   tried every second), a failed watch with the next list.
 //! - A renewal that is seen brings a node back in any case: it is a sign of life, and no judgement.
@@ -115,6 +116,8 @@ pub struct Leases {
     /// When deadlines were looked at last.
     looked: Option<Instant>,
     held: Option<(usize, usize)>,
+    /// When that was over.
+    released: Option<Instant>,
     said: Said,
 }
 
@@ -134,6 +137,7 @@ impl Leases {
             asked: None,
             looked: None,
             held: None,
+            released: None,
             said: Said::default(),
         }
     }
@@ -202,6 +206,7 @@ impl Leases {
         match held {
             Some(_) if asked_lately => {}
             Some(_) => self.ask(vec![Arc::clone(first)], now, &mut outcomes),
+            None if self.settles(now) => {}
             None => self.ask(due, now, &mut outcomes),
         }
         outcomes
@@ -325,8 +330,17 @@ impl Leases {
     }
 
     fn hold(&mut self, held: Option<(usize, usize)>, now: Instant, outcomes: &mut Vec<Outcome>) {
+        if held.is_none() && self.held.is_some() {
+            self.released = Some(now);
+        }
         self.held = held;
         outcomes.extend(self.said.held(held, now).map(Outcome::Warn));
+    }
+
+    /// Whether it was so lately that most were silent that others may only be a moment behind them: what waited for an API
+    /// server comes all together when it is back.
+    fn settles(&self, now: Instant) -> bool {
+        self.released.is_some_and(|released| now < released + AGAIN)
     }
 
     fn ask(&mut self, nodes: Vec<Arc<str>>, now: Instant, outcomes: &mut Vec<Outcome>) {
@@ -384,7 +398,7 @@ impl Leases {
         }
         let held = self.crowd(now, candidates);
         self.hold(held, now, outcomes);
-        if held.is_some() {
+        if held.is_some() || self.settles(now) {
             return;
         }
         for node in confirmed {

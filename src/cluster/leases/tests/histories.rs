@@ -187,9 +187,12 @@ proptest! {
         truth in hearts(KUBELETS, false),
         from in 20.0..100.0,
         length in 0.5..120.0,
+        // How long each takes to come through when it thaws: its kubelet's request waited for that.
+        late in vec(0.0..0.75, NAMES.len()),
     ) {
         let thaw = from + length;
-        let nodes = truth.nodes.iter().map(|heart| Heart { frozen: Some((from, thaw)), ..heart.clone() });
+        let hearts = truth.nodes.iter().zip(late);
+        let nodes = hearts.map(|(heart, late)| Heart { frozen: Some((from, thaw + late)), ..heart.clone() });
         let truth = Truth { nodes: nodes.collect() };
         prop_assert_eq!(play(&truth, &vec![(from, thaw, Fault::Silent)]), []);
     }

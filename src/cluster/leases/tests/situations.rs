@@ -168,9 +168,28 @@ fn of_five_nodes_that_three_of_lose_power_ready_decides() {
     // Ready speaks of two of them: they do not count any more, and of the other three one is not the crowd.
     rig.others.extend([("a", Candidate::default()), ("b", Candidate::default())]);
     rig.until(46.0);
-    assert_eq!(rig.told(), ["warn: most nodes renew their Leases again: those that do not go out", "confirm c"]);
+    assert_eq!(rig.told(), ["warn: most nodes renew their Leases again: those that do not go out"]);
+    rig.until(47.0);
+    assert_eq!(rig.told(), ["confirm c"]);
     rig.answer(&[lease("c", 9)]);
-    assert_eq!(rig.told(), ["late c 37"]);
+    assert_eq!(rig.told(), ["late c 38"]);
+}
+
+#[test]
+fn a_server_that_thaws_brings_all_back_together_and_nobody_goes_out_who_is_a_moment_later() {
+    let mut rig = Rig::watching(&["a", "b", "c"]);
+    rig.until(22.0); // nothing came of anybody
+    let told = rig.told();
+    assert_eq!(told.last().unwrap(), "confirm a", "{told:?}");
+    rig.until(22.1);
+    rig.renew("b", 22);
+    rig.renew("c", 22);
+    rig.answer(&[lease("a", 1)]); // begun before its kubelet's turn came
+    rig.until(22.9);
+    assert_eq!(rig.told(), ["warn: most nodes renew their Leases again: those that do not go out"]);
+    rig.renew("a", 22);
+    rig.until(43.0);
+    assert_eq!(rig.told(), [""; 0]);
 }
 
 #[test]
