@@ -29,6 +29,7 @@ mod moment;
 mod node;
 mod nodes;
 mod policy;
+pub mod probes;
 mod readback;
 mod service;
 mod snapshot;
