@@ -74,6 +74,7 @@ pub mod logger;
 pub mod metrics;
 pub mod notify;
 pub mod print_zone;
+pub mod probe;
 pub mod publisher;
 pub mod report;
 pub mod signals;

@@ -22,6 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("zone", &["cluster"]),
     ("dns", &["zone", "thread"]),
     ("state", &["duration", "kube", "cluster", "zone", "staleness"]),
+    ("probe", &["cluster", "thread"]),
     ("report", &["cluster", "zone"]),
     ("publisher", &["kube", "cluster", "zone", "report", "state", "thread"]),
     ("http", &["duration", "cluster", "zone", "dns", "report", "metrics", "thread", "utc"]),

@@ -41,7 +41,7 @@ pub(super) fn under_limits(ulimit: &str) -> bool {
 
 /// Runs the calling test again as a process with a network of its own, where this returns true, and loopback is up.
 /// Returns false to the caller, after that process has passed, or when there can be no such network: then it says so.
-pub(super) fn own_network() -> bool {
+pub(crate) fn own_network() -> bool {
     // Root may; others may where they may be root of a namespace of users.
     let may =
         |flags: &&str| Command::new("unshare").args([flags, "ip", "link"]).output().is_ok_and(|o| o.status.success());
@@ -59,11 +59,11 @@ pub(super) fn own_network() -> bool {
 }
 
 /// `ip` with these arguments.
-pub(super) fn ip(arguments: &str) {
+pub(crate) fn ip(arguments: &str) {
     assert!(run("ip", arguments), "ip {arguments}");
 }
 
 /// Whether the command is there and succeeds.
-pub(super) fn run(program: &str, arguments: &str) -> bool {
+pub(crate) fn run(program: &str, arguments: &str) -> bool {
     Command::new(program).args(arguments.split(' ')).status().is_ok_and(|status| status.success())
 }

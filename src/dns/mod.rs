@@ -10,7 +10,7 @@ pub mod counters;
 pub mod descriptors;
 mod edns;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod limits;
 pub mod listen;
 pub mod message;
