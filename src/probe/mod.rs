@@ -10,6 +10,8 @@
 
 mod connect;
 mod exchange;
+#[cfg(test)]
+mod fixture;
 mod prober;
 mod schedule;
 mod tls;
