@@ -5,6 +5,7 @@ mod failover;
 mod kubernetes;
 mod listening;
 mod nodes;
+mod probes;
 mod replies;
 mod running;
 mod zone;
@@ -15,13 +16,14 @@ pub use self::failover::*;
 pub use self::kubernetes::*;
 pub use self::listening::*;
 pub use self::nodes::*;
+pub use self::probes::*;
 pub use self::replies::*;
 pub use self::running::*;
 pub use self::zone::*;
 
 /// Every flag, in the order of `--help`.
 pub static FLAGS: LazyLock<Vec<&'static Flag>> = LazyLock::new(|| {
-    let groups = [SERVED, LISTENING, KUBERNETES, NODES, FAILOVER, REPLIES, RUNNING];
+    let groups = [SERVED, LISTENING, KUBERNETES, NODES, FAILOVER, PROBES, REPLIES, RUNNING];
     groups.into_iter().flatten().copied().collect()
 });
 

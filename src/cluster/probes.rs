@@ -28,16 +28,18 @@ mod verdict;
 
 pub use result::{Failure, Forbidden, Outcome, OwnFault, ProbeResult, Target, Targets};
 pub use spec::{HttpSpec, Spec, SpecError};
-pub use verdict::{Memory, ProbeDown, Standing, State, Turn};
+pub use verdict::{Memory, Standing, State, Turn};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Instant;
 
 use self::light::Light;
 use self::row::{Last, Row};
+use super::eligibility::ProbeDown;
 
 /// How many targets that nobody wants any more, or not yet, are remembered as armed.
 const REMEMBERED: usize = 10_000;
@@ -45,6 +47,8 @@ const REMEMBERED: usize = 10_000;
 /// After how many results an address goes out and comes back, and who says that we can see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
+    /// `--probe`: what is probed where no annotation says otherwise.
+    pub spec: Arc<Spec>,
     /// `--probe-down`
     pub down: NonZeroU32,
     /// `--probe-up`
@@ -266,6 +270,11 @@ impl Probes {
     /// Why the address is out, if it is.
     pub fn down(&self, address: IpAddr) -> Option<&ProbeDown> {
         self.addresses.get(&address)?.down.as_ref()
+    }
+
+    /// When the latest probe of the address began that succeeded.
+    pub fn latest_success(&self, address: IpAddr) -> Option<Instant> {
+        self.addresses.get(&address)?.rows.iter().filter_map(|row| row.newest_success).max()
     }
 
     fn references(&self, family: Family) -> impl Iterator<Item = &Row> {

@@ -12,12 +12,14 @@ mod limits;
 mod listen;
 mod name;
 mod policy;
+mod probes;
 mod servers;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use cookies::Error as CookieFileError;
+pub use probes::ProbeConfig;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -62,6 +64,8 @@ pub struct Config {
     pub policy: Policy,
     /// How long a node's Lease may stay unrenewed, if it is looked at.
     pub lease_timeout: Option<Duration>,
+    /// How nodes' addresses are probed, if they are.
+    pub probe: Option<ProbeConfig>,
     /// Where the last good cluster is kept, if it is.
     pub state: Option<StateConfig>,
     /// How long DNS is answered on after SIGTERM.
@@ -96,6 +100,7 @@ impl Config {
             max_answers: limits::max_answers(&arguments)?,
         };
         let lease_timeout = lease::parse(&arguments, &source, &mut warnings)?;
+        let probe = probes::parse(&arguments, &mut warnings)?;
         let state = state::parse(&arguments, &mut warnings)?;
         let lame_duck = lame_duck(&arguments, is_pod())?;
         let check_resolver = check_resolver(&arguments)?;
@@ -111,6 +116,7 @@ impl Config {
             annotations,
             policy,
             lease_timeout,
+            probe,
             state,
             lame_duck,
             check_resolver,

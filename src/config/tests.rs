@@ -2,6 +2,7 @@
 
 mod cookies;
 mod nodes;
+mod probes;
 mod wrong_values;
 
 use std::ffi::OsString;

@@ -7,10 +7,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::super::eligibility::ProbeDown;
 use super::light::Light;
 use super::result::{Failure, Outcome, OwnFault, ProbeResult};
 use super::spec::Spec;
-use super::verdict::{ProbeDown, State};
+use super::verdict::State;
 
 /// By how much the starts and ends of probes may be off their time.
 const JITTER: Duration = Duration::from_millis(100);

@@ -29,7 +29,8 @@ fn target(address: &str, spec: &str) -> Target {
 fn policy(down: u32, up: u32, references: &[&str]) -> Policy {
     let number = |number| NonZeroU32::new(number).unwrap();
     let references = references.iter().map(|address| SocketAddr::new(ip(address), 53)).collect();
-    Policy { down: number(down), up: number(up), references }
+    let spec = Arc::new(Spec::parse("tcp:443").unwrap().unwrap());
+    Policy { spec, down: number(down), up: number(up), references }
 }
 
 fn refused() -> Outcome {
@@ -89,6 +90,7 @@ fn an_address_goes_out_after_three_failures_and_comes_back_after_three_successes
     assert_eq!((rig.bad_beside(B, A, 10), rig.bad_beside(B, A, 20)), (vec![], vec![]));
     assert_eq!(rig.good(A, 30), [], "two are not enough");
     assert_eq!((rig.bad_beside(B, A, 40), rig.bad_beside(B, A, 50)), (vec![], vec![]));
+    assert_eq!(rig.probes.latest_success(ip(A)), Some(rig.base + Duration::from_secs(3)));
     assert_eq!(rig.states(), [State::In(2), State::In(0)]);
     assert_eq!(rig.bad_beside(B, A, 60), [Turn::Down(ip(A), down(3))]);
     assert_eq!(rig.probes.down(ip(A)), Some(&down(3)));

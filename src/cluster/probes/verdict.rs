@@ -5,18 +5,10 @@
 
 use std::net::IpAddr;
 
+use super::super::eligibility::ProbeDown;
 use super::Family;
 use super::result::{Failure, OwnFault, Target};
 use super::spec::Spec;
-
-/// Why an address is out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProbeDown {
-    /// How many probes failed in a row when it went out.
-    pub failures: u32,
-    /// What the last of them said.
-    pub reason: String,
-}
 
 /// What a result changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -57,7 +57,8 @@ impl Rig {
         let config = Config { pace, open: OPEN, own: vec![IpAddr::from([0; 16])] };
         let counters = spawn(config, targets_out, results_in, &mut threads).unwrap();
         let three = NonZeroU32::new(3).unwrap();
-        let mut probes = Probes::new(Policy { down: three, up: three, references: Vec::new() });
+        let spec = Arc::new(Spec::parse("tcp:80").unwrap().unwrap());
+        let mut probes = Probes::new(Policy { spec, down: three, up: three, references: Vec::new() });
         let target = |(address, spec): (String, &str)| {
             Target::new(address.parse().unwrap(), Arc::new(Spec::parse(spec).unwrap().unwrap()))
         };
