@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
-use crossbeam_channel::{bounded, never};
+use crossbeam_channel::{bounded, never, unbounded};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use self::attend::Attendant;
@@ -26,7 +26,8 @@ use crate::http::{self, Origin, Sources, WatchHealth};
 use crate::kube;
 use crate::logger;
 use crate::notify::Notify;
-use crate::publisher::{Heartbeats, Publisher};
+use crate::probe;
+use crate::publisher::{Heartbeats, Probing, Publisher};
 use crate::signals::Signals;
 use crate::state::{self, Identity};
 use crate::thread::{Ended, Threads};
@@ -35,6 +36,9 @@ use crate::zone::{Published, serial};
 /// How many events may wait for the publisher. A source that is faster waits itself, so that a storm of events costs
 /// time and not memory.
 const EVENTS: usize = 1024;
+
+/// Likewise for results of probes, which come together: the prober waits, and then knows that it did.
+const RESULTS: usize = 64;
 
 /// Why the daemon could not start, or had to end.
 #[derive(Debug)]
@@ -74,6 +78,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     let answer_config = Arc::new(config.answer);
     let listening = listeners.local_addrs().to_vec();
     let first_address = listening.first().copied();
+    let own_addresses = listening.iter().map(|address| address.ip().to_canonical()).collect();
+    let open_already = limits.tcp.connections + sockets(&listeners);
     let (udp, tcp) = serve_dns(&mut threads, listeners, &published, Arc::clone(&answer_config), limits)?;
     let stopping = Arc::new(AtomicBool::new(false));
     let origin = Arc::new(OnceLock::new());
@@ -112,6 +118,15 @@ pub fn run(config: Config) -> Result<(), Error> {
     let heartbeats = config.lease_timeout.zip(source.confirmations());
     publisher =
         publisher.with_heartbeats(heartbeats.map(|(timeout, confirmations)| Heartbeats::new(timeout, confirmations)));
+    if let Some(config) = config.probe {
+        let (targets_in, targets) = unbounded();
+        let (results_in, results) = bounded(RESULTS);
+        let own = own_addresses;
+        let open = descriptors::allow(probe::OPEN, open_already);
+        probe::spawn(probe::Config { pace: config.pace, open, own }, targets, results_in, &mut threads)
+            .map_err(system("the prober"))?;
+        publisher = publisher.with_probing(Some(Probing::new(config.policy, targets_in, results)));
+    }
     if let Some(state) = &config.state {
         let origin = state::Origin { source: source.describe(), staleness: source.staleness() };
         let (earlier, saver, writer) =
@@ -159,8 +174,7 @@ struct Limits {
 
 /// The same limits, with as many connections as there can be open files.
 fn connections(limits: tcp::Limits, listeners: &Listeners) -> tcp::Limits {
-    let sockets = listeners.tcp.len() + listeners.udp.iter().map(Vec::len).sum::<usize>() + http::server::DESCRIPTORS;
-    let connections = descriptors::allow(limits.connections, sockets);
+    let connections = descriptors::allow(limits.connections, sockets(listeners));
     if connections < limits.connections {
         log::warn!(
             "the limit of open files allows {connections} connections over TCP, not {}. Raise it (ulimit -Hn, \
@@ -169,6 +183,11 @@ fn connections(limits: tcp::Limits, listeners: &Listeners) -> tcp::Limits {
         );
     }
     tcp::Limits { connections, ..limits }
+}
+
+/// Descriptors that serving takes whoever comes.
+fn sockets(listeners: &Listeners) -> usize {
+    listeners.tcp.len() + listeners.udp.iter().map(Vec::len).sum::<usize>() + http::server::DESCRIPTORS
 }
 
 /// Starts the UDP workers and the TCP server; returns what they count.

@@ -7,6 +7,7 @@
 //! ([`report`](crate::report)).
 
 mod heartbeats;
+mod probing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crossbeam_channel::{Receiver, select};
 
 pub use self::heartbeats::Heartbeats;
+pub use self::probing::Probing;
+use crate::cluster::probes::ProbeResult;
 use crate::cluster::{Changes, Cluster, Moment};
 use crate::kube::{Kind, WatchEvent};
 use crate::report::{Ask, Report, Served, Timeline};
@@ -56,6 +59,8 @@ pub struct Publisher {
     saver: Option<Saver>,
     /// Where leases are looked at.
     heartbeats: Option<Heartbeats>,
+    /// Where probes are looked at.
+    probing: Option<Probing>,
     timeline: Timeline,
 }
 
@@ -70,6 +75,7 @@ struct Serving {
 enum Next {
     Event(WatchEvent),
     Ask(Ask),
+    Probes(Vec<ProbeResult>),
     /// Look at the clock.
     Round,
     Stop,
@@ -90,6 +96,7 @@ impl Publisher {
             fallback: None,
             saver: None,
             heartbeats: None,
+            probing: None,
             timeline: Timeline::default(),
         }
     }
@@ -111,12 +118,23 @@ impl Publisher {
         Self { heartbeats, ..self }
     }
 
+    /// The same, that takes addresses out whose probes fail.
+    #[must_use]
+    pub fn with_probing(self, probing: Option<Probing>) -> Self {
+        Self { probing, ..self }
+    }
+
     /// Publishes until told to stop, or until nobody can send events any more.
     pub fn run(mut self, events: &Receiver<WatchEvent>, asks: &Receiver<Ask>, stop: &Stop) {
         loop {
+            let mut probed = Vec::new();
             let first = match self.next(events, asks, stop) {
                 Next::Event(event) => Some(event),
                 Next::Round => None,
+                Next::Probes(results) => {
+                    probed = results;
+                    None
+                }
                 Next::Ask(ask) => {
                     ask(self.report());
                     continue;
@@ -134,6 +152,9 @@ impl Publisher {
             let now = Moment::now();
             changes.merge(self.fall_back(now));
             is_new |= !changes.is_empty();
+            let (more, was_new) = self.probed(probed, now);
+            is_new |= was_new;
+            changes.merge(more);
             let (due, was_new) = self.tick(now);
             is_new |= was_new;
             changes.merge(due);
@@ -169,7 +190,9 @@ impl Publisher {
     fn apply(&mut self, event: WatchEvent) -> (Changes, bool) {
         if let WatchEvent::Leases(event) = event {
             let now = Moment::now();
-            let turns = self.heartbeats.as_mut().map(|heartbeats| heartbeats.on_event(event, &self.cluster, now));
+            let probes = self.probing.as_ref().map(Probing::probes);
+            let turns =
+                self.heartbeats.as_mut().map(|heartbeats| heartbeats.on_event(event, &self.cluster, probes, now));
             return self.turn(turns.unwrap_or_default(), now);
         }
         let kind = event.kind();
@@ -186,7 +209,8 @@ impl Publisher {
     fn tick(&mut self, now: Moment) -> (Changes, bool) {
         let mut changes = self.cluster.tick(now);
         let is_new = self.tell(&mut changes);
-        let turns = self.heartbeats.as_mut().map(|heartbeats| heartbeats.tick(&self.cluster, now));
+        let probes = self.probing.as_ref().map(Probing::probes);
+        let turns = self.heartbeats.as_mut().map(|heartbeats| heartbeats.tick(&self.cluster, probes, now));
         let (later, was_new) = self.turn(turns.unwrap_or_default(), now);
         changes.merge(later);
         (changes, is_new || was_new)
@@ -197,6 +221,20 @@ impl Publisher {
         let (mut changes, mut is_new) = (Changes::default(), false);
         for (node, late) in turns {
             let mut later = self.cluster.set_lease(&node, late, now);
+            is_new |= self.tell(&mut later);
+            changes.merge(later);
+        }
+        (changes, is_new)
+    }
+
+    /// Probes ended, and nodes want others. Tells what that did; and whether it did anything.
+    fn probed(&mut self, results: Vec<ProbeResult>, now: Moment) -> (Changes, bool) {
+        let (mut changes, mut is_new) = (Changes::default(), false);
+        let Some(probing) = &mut self.probing else { return (changes, is_new) };
+        let mut turns = probing.on_results(results);
+        turns.extend(probing.follow(&self.cluster, now.at));
+        for (address, down) in turns {
+            let mut later = self.cluster.set_probe(address, down, now);
             is_new |= self.tell(&mut later);
             changes.merge(later);
         }
@@ -255,6 +293,7 @@ impl Publisher {
             recv(events) -> event => event.map_or(Next::Stop, Next::Event),
             recv(stop.channel()) -> _ => Next::Stop,
             recv(asks) -> ask => ask.map_or(Next::Stop, Next::Ask),
+            recv(Probing::results(self.probing.as_ref())) -> results => results.map_or(Next::Stop, Next::Probes),
             recv(deadline) -> _ => Next::Round,
         }
     }
@@ -277,7 +316,8 @@ impl Publisher {
         let saver = self.saver.as_ref().filter(|_| self.serving.is_some());
         let save = saver.map(|saver| saver.due(Instant::now()));
         let leases = self.heartbeats.as_ref().and_then(Heartbeats::due);
-        [publish, fall_back, save, self.cluster.due(), leases].into_iter().flatten().min()
+        let probes = self.probing.as_ref().and_then(|probing| probing.due(&self.cluster));
+        [publish, fall_back, save, self.cluster.due(), leases, probes].into_iter().flatten().min()
     }
 
     /// Publishes what has to be published after `changes`.

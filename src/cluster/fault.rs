@@ -27,6 +27,8 @@ pub enum Annotation {
     Maintenance,
     /// Its priority.
     Priority,
+    /// How it is probed.
+    Probe,
 }
 
 /// A part of an annotation that was skipped. The parts beside it count.
@@ -69,6 +71,8 @@ pub enum Problem {
     NoMaintenance,
     /// No whole number of 32 bits.
     NoPriority,
+    /// Nothing that can be probed with.
+    NoProbe,
 }
 
 /// For an address that counts by itself: none. IPv4-mapped ones are looked at as IPv4.
@@ -94,6 +98,7 @@ impl fmt::Display for Fault {
             Annotation::StatusAddresses(address_type) => f.write_str(address_type)?,
             Annotation::Maintenance => f.write_str("maintenance")?,
             Annotation::Priority => f.write_str("priority")?,
+            Annotation::Probe => f.write_str("probe")?,
         }
         write!(f, " {} is skipped: {}", self.value, self.problem)
     }
@@ -134,6 +139,9 @@ impl fmt::Display for Problem {
             ),
             Self::NoPriority => f.write_str(
                 "it is no whole number of 32 bits; write one as 10 (0 is the default, the lowest is answered)",
+            ),
+            Self::NoProbe => f.write_str(
+                "it is no probe; write tcp:443, http:80/healthz or https:443/healthz, with ,host=NAME or without, or none",
             ),
         }
     }

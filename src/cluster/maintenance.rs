@@ -1,14 +1,16 @@
-//! What the operator says about single nodes: maintenance and priority.
+//! What the operator says about single nodes: maintenance, priority and how they are probed.
 //!
 //! In: the text of the annotations. Out: [`Wishes`], and a [`Fault`] for each that says something else than it may; the
 //! node is judged without it. Whether a maintenance is over depends on the time of day, which comes as an argument:
 //! nothing else here does.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::excerpt::{Excerpt, Few};
 use super::fault::{Annotation, Fault, Problem};
 use super::listing::{Reading, kept};
+use super::probes::Spec;
 use crate::kube::objects::Particulars;
 use crate::utc;
 
@@ -31,17 +33,30 @@ impl Maintenance {
     }
 }
 
+/// How a node wants to be probed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// As the flag says.
+    #[default]
+    Flag,
+    /// Not at all.
+    Nothing,
+    /// In its own way.
+    Own(Arc<Spec>),
+}
+
 /// What the annotations of a node ask for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wishes {
     pub(super) maintenance: Option<Maintenance>,
     pub(super) priority: i32,
+    pub(super) probe: Wish,
 }
 
 impl Wishes {
     /// Reads the annotations; nothing if there are none, as on most nodes.
     pub(super) fn read(more: Option<&Particulars>) -> Option<Reading<Self>> {
-        let more = more.filter(|more| more.maintenance.is_some() || more.priority.is_some())?;
+        let more = more.filter(|more| more.maintenance.is_some() || more.priority.is_some() || more.probe.is_some())?;
         let mut faults = Few::default();
         let mut bad = |annotation, text: &str, problem| {
             faults.push(usize::MAX, Fault { annotation, value: Excerpt::new(text), problem });
@@ -62,7 +77,16 @@ impl Wishes {
                 0
             })
         });
-        Some(Reading { value: Self { maintenance, priority }, faults: kept(faults) })
+        let probe = match more.probe.as_deref().map(|text| (text, Spec::parse(text))) {
+            None => Wish::Flag,
+            Some((_, Ok(None))) => Wish::Nothing,
+            Some((_, Ok(Some(spec)))) => Wish::Own(Arc::new(spec)),
+            Some((text, Err(_))) => {
+                bad(Annotation::Probe, text, Problem::NoProbe);
+                Wish::Flag
+            }
+        };
+        Some(Reading { value: Self { maintenance, priority, probe }, faults: kept(faults) })
     }
 }
 
@@ -78,6 +102,28 @@ mod tests {
         let Some(reading) = Wishes::read(Some(&more)) else { return (None, 0, Vec::new()) };
         let faults = reading.faults.iter().flat_map(|faults| faults.shown()).map(ToString::to_string).collect();
         (reading.value.maintenance, reading.value.priority, faults)
+    }
+
+    #[test]
+    fn a_probe_that_cannot_be_read_is_named_and_the_flag_holds() {
+        for (text, expect, fault) in [
+            ("none", Wish::Nothing, None),
+            ("tcp:22", Wish::Own(Arc::new(Spec::parse("tcp:22").unwrap().unwrap())), None),
+            (
+                "22",
+                Wish::Flag,
+                Some(
+                    "probe \"22\" is skipped: it is no probe; write tcp:443, http:80/healthz or \
+                https:443/healthz, with ,host=NAME or without, or none",
+                ),
+            ),
+        ] {
+            let more = Particulars { probe: Some(text.to_owned()), ..Particulars::default() };
+            let reading = Wishes::read(Some(&more)).unwrap();
+            let faults: Vec<_> =
+                reading.faults.iter().flat_map(|faults| faults.shown()).map(ToString::to_string).collect();
+            assert_eq!((reading.value.probe, faults), (expect, fault.map(ToOwned::to_owned).into_iter().collect()));
+        }
     }
 
     #[test]

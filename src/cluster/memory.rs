@@ -28,6 +28,8 @@ pub(super) struct Memory {
     maintenance: Maintenances,
     /// Who announces each address; kept from the first word about one on.
     carriers: Option<BTreeSet<(IpAddr, String)>>,
+    /// How often the addresses of a node, or how it wants them probed, were other ones than before.
+    pub(super) probing_changed: u64,
 }
 
 /// The nodes that name a time at which their maintenance ends.
@@ -123,6 +125,11 @@ impl Memory {
             self.maintenance.ends.remove(&end);
         }
         self.maintenance.ends.extend(end(new));
+        let probing =
+            |node: Option<&Node>| node.map(|node| (node.object().deleting, node.probe().map(ToOwned::to_owned)));
+        if old.map(Node::addresses) != new.map(Node::addresses) || probing(old) != probing(new) {
+            self.probing_changed += 1;
+        }
         let Some(carriers) = &mut self.carriers else { return };
         if old.map(Node::addresses) != new.map(Node::addresses) {
             for address in old.into_iter().flat_map(|old| old.addresses().iter()) {

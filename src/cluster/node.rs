@@ -15,7 +15,8 @@ use super::fault::Fault;
 pub use super::listing::Area;
 pub(super) use super::listing::KnownAreas;
 use super::listing::{Reading, read_addresses};
-use super::maintenance::{Maintenance, Wishes};
+use super::maintenance::{Maintenance, Wish, Wishes};
+use super::probes::Spec;
 use super::standing::{Circumstances, Judged};
 use crate::kube::objects::{self, AddressSource, AreaLabel, Exclusion, Particulars};
 
@@ -142,6 +143,15 @@ impl Node {
         self.more()?.probe.as_deref()
     }
 
+    /// What its addresses are probed with, where `flag` says what those are that want nothing else.
+    pub(super) fn probed_with<'a>(&'a self, flag: &'a Arc<Spec>) -> Option<&'a Arc<Spec>> {
+        match self.wishes.as_ref().map(|wishes| &wishes.value.probe) {
+            None | Some(Wish::Flag) => Some(flag),
+            Some(Wish::Nothing) => None,
+            Some(Wish::Own(spec)) => Some(spec),
+        }
+    }
+
     fn more(&self) -> Option<&Particulars> {
         self.object.more.as_deref()
     }
@@ -193,8 +203,8 @@ fn places(object: &objects::Node) -> impl Iterator<Item = (AddressSource, &str)>
 }
 
 /// What its wishes are read from.
-fn asked(object: &objects::Node) -> Option<(Option<&str>, Option<&str>)> {
-    object.more.as_ref().map(|more| (more.maintenance.as_deref(), more.priority.as_deref()))
+fn asked(object: &objects::Node) -> Option<[Option<&str>; 3]> {
+    object.more.as_ref().map(|more| [more.maintenance.as_deref(), more.priority.as_deref(), more.probe.as_deref()])
 }
 
 #[cfg(test)]

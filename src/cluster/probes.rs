@@ -24,6 +24,7 @@ mod light;
 mod result;
 mod row;
 mod spec;
+mod targets;
 mod verdict;
 
 pub use result::{Failure, Forbidden, Outcome, OwnFault, ProbeResult, Target, Targets};

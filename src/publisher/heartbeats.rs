@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::cluster::probes::Probes;
 use crate::cluster::{Candidate, Cluster, LeaseLate, LeaseStanding, Leases, Moment, Outcome};
 use crate::kube::confirm::Confirmations;
 use crate::kube::leases::LeaseEvent;
@@ -28,8 +29,14 @@ impl Heartbeats {
     }
 
     /// Something was told of leases.
-    pub fn on_event(&mut self, event: LeaseEvent, cluster: &Cluster, now: Moment) -> Vec<Turn> {
-        let outcomes = self.leases.take(event, now, &|node| candidate(cluster, node));
+    pub fn on_event(
+        &mut self,
+        event: LeaseEvent,
+        cluster: &Cluster,
+        probes: Option<&Probes>,
+        now: Moment,
+    ) -> Vec<Turn> {
+        let outcomes = self.leases.take(event, now, &|node| candidate(cluster, probes, node));
         self.act(outcomes)
     }
 
@@ -39,8 +46,8 @@ impl Heartbeats {
     }
 
     /// Does what is due, if something is.
-    pub fn tick(&mut self, cluster: &Cluster, now: Moment) -> Vec<Turn> {
-        let outcomes = self.leases.tick(now, &|node| candidate(cluster, node));
+    pub fn tick(&mut self, cluster: &Cluster, probes: Option<&Probes>, now: Moment) -> Vec<Turn> {
+        let outcomes = self.leases.tick(now, &|node| candidate(cluster, probes, node));
         self.act(outcomes)
     }
 
@@ -65,7 +72,8 @@ impl Heartbeats {
     }
 }
 
-/// Probes come later: then `probed` is theirs.
-fn candidate(cluster: &Cluster, node: &str) -> Candidate {
-    cluster.candidate(node)
+/// A node, with the last good sign that its probes gave of it.
+fn candidate(cluster: &Cluster, probes: Option<&Probes>, node: &str) -> Candidate {
+    let probed = probes.and_then(|probes| cluster.latest_success(node, probes));
+    Candidate { probed, ..cluster.candidate(node) }
 }
