@@ -256,7 +256,7 @@ impl Prober {
 /// Rounded up: to wake up a little too early would be to go round without anything to do.
 fn milliseconds(duration: Duration) -> EpollTimeout {
     let whole = duration.as_micros().div_ceil(1000);
-    EpollTimeout::try_from(u16::try_from(whole).unwrap_or(u16::MAX)).unwrap_or(EpollTimeout::ZERO)
+    EpollTimeout::from(u16::try_from(whole).unwrap_or(u16::MAX))
 }
 
 #[cfg(test)]

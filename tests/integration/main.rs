@@ -35,6 +35,8 @@ mod peers;
 #[cfg(test)]
 mod print_zone;
 #[cfg(test)]
+mod probes;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod real_api;

@@ -198,15 +198,15 @@ fn hosts_go_out_and_come_back_however_they_die() {
     let (v4, v6) = host.addresses();
     let mut rig = Rig::new(FAST, addresses(&[&host, &witness]));
     rig.arm();
-    let both = |rig: &mut Rig, end: &dyn Fn(&str) -> Box<dyn Fn(&Turn) -> bool>| {
+    type End = fn(&str) -> Box<dyn Fn(&Turn) -> bool>;
+    let both = |rig: &mut Rig, end: End| {
         let mut turns = rig.until(end(&v4));
         if !turns.iter().any(end(&v6)) {
             turns.extend(rig.until(end(&v6)));
         }
         assert_eq!(turns.len(), 2, "{turns:?}");
     };
-    let out: &dyn Fn(&str) -> Box<dyn Fn(&Turn) -> bool> = &|address| Box::new(down(address));
-    let back: &dyn Fn(&str) -> Box<dyn Fn(&Turn) -> bool> = &|address| Box::new(up(address));
+    let (out, back): (End, End) = (|address| Box::new(down(address)), |address| Box::new(up(address)));
 
     for tables in ["iptables", "ip6tables"] {
         host.run(tables, "-A INPUT -j DROP");
