@@ -17,6 +17,8 @@
 //! - [`cluster`] folds events into areas, Services and their addresses. Whether a node counts is decided in one pure
 //!   function, whose verdict carries its reason.
 //! - [`zone`] is a pure function of configuration and cluster: the complete records of each name, encoded, and a lookup.
+//! - [`probe`] probes addresses of nodes, where the operator wants it; what comes of it is decided in [`cluster`]. The
+//!   publisher tells it what to probe, and takes the results.
 //! - [`publisher`] owns the cluster, builds zones from it and publishes them.
 //! - [`state`] keeps the last good cluster on disk, between one run and the next: the publisher hands it what to write,
 //!   and takes from it what cannot be listed. A thread of its own waits for the disk.
