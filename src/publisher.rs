@@ -231,7 +231,7 @@ impl Publisher {
     fn probed(&mut self, results: Vec<ProbeResult>, now: Moment) -> (Changes, bool) {
         let (mut changes, mut is_new) = (Changes::default(), false);
         let Some(probing) = &mut self.probing else { return (changes, is_new) };
-        let mut turns = probing.on_results(results);
+        let mut turns = probing.on_results(results, now.at);
         turns.extend(probing.follow(&self.cluster, now.at));
         for (address, down) in turns {
             let mut later = self.cluster.set_probe(address, down, now);

@@ -4,17 +4,21 @@
 //! In: results, and the cluster. Out: addresses that go out and come back, for [`Cluster::set_probe`], and lines of the log.
 //! A file of its own since the publisher needs three lines of it.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never};
 
-use crate::cluster::probes::{Policy, ProbeResult, Probes, Spec, Targets, Turn as Said};
+use crate::cluster::probes::{Family, Policy, ProbeResult, Probes, Spec, Targets, Turn as Said};
 use crate::cluster::{Cluster, ProbeDown};
 
 /// Targets are told no faster: it looks at all nodes.
 const SPACING: Duration = Duration::from_millis(100);
+
+/// A network that comes and goes is told no oftener.
+const REPEAT: Duration = Duration::from_secs(60);
 
 /// An address that is out from now on, or not any more.
 pub type Turn = (IpAddr, Option<ProbeDown>);
@@ -28,12 +32,21 @@ pub struct Probing {
     results: Receiver<Vec<ProbeResult>>,
     /// What of the cluster is probed, by [`Cluster::probing_changed`], and since when.
     followed: Option<(u64, Instant)>,
+    /// When it was last said of a family that nobody goes out.
+    held: BTreeMap<Family, Instant>,
 }
 
 impl Probing {
     /// Whoever probes takes `targets` and gives `results`.
     pub fn new(policy: Policy, targets: Sender<Targets>, results: Receiver<Vec<ProbeResult>>) -> Self {
-        Self { spec: Arc::clone(&policy.spec), probes: Probes::new(policy), targets, results, followed: None }
+        Self {
+            spec: Arc::clone(&policy.spec),
+            probes: Probes::new(policy),
+            targets,
+            results,
+            followed: None,
+            held: BTreeMap::new(),
+        }
     }
 
     /// Where results come from.
@@ -47,11 +60,11 @@ impl Probing {
     }
 
     /// Probes ended: these, and those that wait to be heard of, which nobody hears while events come without end.
-    pub fn on_results(&mut self, results: Vec<ProbeResult>) -> Vec<Turn> {
+    pub fn on_results(&mut self, results: Vec<ProbeResult>, now: Instant) -> Vec<Turn> {
         let (probes, waiting) = (&mut self.probes, self.results.len());
         let all = std::iter::once(results).chain(self.results.try_iter().take(waiting));
         let said: Vec<_> = all.flatten().flat_map(|result| probes.result(&result)).collect();
-        self.told(said)
+        self.told(said, now)
     }
 
     /// When [`follow`](Self::follow) has something to do even if nothing comes.
@@ -70,22 +83,83 @@ impl Probing {
         if let Some(targets) = self.probes.take_targets() {
             let _ = self.targets.send(targets); // nobody takes them any more when the daemon stops
         }
-        self.told(said)
+        self.told(said, now)
     }
 
-    fn told(&self, said: Vec<Said>) -> Vec<Turn> {
+    fn told(&mut self, said: Vec<Said>, now: Instant) -> Vec<Turn> {
         let mut turns = Vec::new();
         for said in said {
             match said {
                 Said::Down(address, down) => turns.push((address, Some(down))),
                 Said::Up(address) | Said::Lifted(address) => turns.push((address, None)),
-                Said::Held(family) => log::warn!(
-                    "probes take no {family} address out: nobody answers over {family} who has to if this server's own \
-                     network works"
-                ),
-                Said::Sighted(family) => log::info!("probes over {family} are answered again"),
+                Said::Held(family) => {
+                    if self.held.get(&family).is_none_or(|last| now >= *last + REPEAT) {
+                        self.held.insert(family, now);
+                        log::warn!(
+                            "probes take no {family} address out: nobody answers over {family} who would have to if this \
+                             server's own network works"
+                        );
+                    }
+                }
+                Said::Sighted(family) => log::debug!("probes over {family} are answered again"),
             }
         }
         turns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use crossbeam_channel::{bounded, unbounded};
+
+    use super::*;
+    use crate::cluster::Moment;
+    use crate::cluster::probes::{Outcome, Target};
+    use crate::kube::{Change, WatchEvent};
+    use crate::zone::fixture;
+
+    #[test]
+    fn what_nodes_have_is_probed_and_told_when_it_changes() {
+        let spec = Arc::new(Spec::parse("tcp:443").unwrap().unwrap());
+        let one = NonZeroU32::MIN;
+        let policy = Policy { spec: Arc::clone(&spec), down: one, up: one, references: Vec::new() };
+        let ((targets_in, targets), (results_in, results)) = (unbounded(), bounded(4));
+        let mut probing = Probing::new(policy, targets_in, results);
+        let mut cluster = Cluster::new(false);
+        let base = Instant::now();
+        let target = |address: &str| Target::new(address.parse().unwrap(), Arc::clone(&spec));
+        assert_eq!((probing.follow(&cluster, base), probing.due(&cluster)), (vec![], None));
+        assert!(targets.is_empty(), "there is nothing yet");
+
+        let nodes = |addresses: [&str; 2]| {
+            let both = [("attic", addresses[0]), ("cellar", addresses[1])];
+            WatchEvent::Nodes(Change::Replaced(both.map(|(name, ips)| fixture::node(name, "home", ips)).into()))
+        };
+        cluster.apply(nodes(["192.0.2.1", "192.0.2.2,127.0.0.1"]), Moment::now());
+        assert_eq!(probing.due(&cluster), Some(base + SPACING));
+        assert_eq!((probing.follow(&cluster, base), targets.len()), (vec![], 0), "it is too early");
+        assert_eq!(probing.follow(&cluster, base + SPACING), []);
+        assert_eq!(targets.recv().unwrap()[..], [target("192.0.2.1"), target("192.0.2.2")]);
+        cluster.apply(nodes(["192.0.2.1", "192.0.2.2,127.0.0.1"]), Moment::now());
+        assert_eq!(probing.due(&cluster), None, "nothing is different");
+
+        let result = |address, outcome| ProbeResult { target: target(address), begun: base, ended: base, outcome };
+        assert_eq!(probing.on_results(vec![result("192.0.2.1", Outcome::Success)], base), []);
+        let failed = ProbeResult {
+            begun: base + SPACING,
+            ended: base + SPACING,
+            ..result("192.0.2.1", Outcome::Failure(crate::cluster::probes::Failure::Refused))
+        };
+        results_in.send(vec![failed]).unwrap();
+        let turns = probing.on_results(vec![result("192.0.2.2", Outcome::Success)], base);
+        let down = ProbeDown { failures: 1, reason: "the connection is refused".to_owned() };
+        assert_eq!(turns, [("192.0.2.1".parse().unwrap(), Some(down))]);
+
+        cluster.apply(nodes(["192.0.2.9", "192.0.2.2"]), Moment::now());
+        let turns = probing.follow(&cluster, base + 2 * SPACING);
+        assert_eq!(turns, [("192.0.2.1".parse().unwrap(), None)], "nobody has that address any more");
+        assert_eq!(targets.recv().unwrap()[..], [target("192.0.2.2"), target("192.0.2.9")]);
     }
 }
