@@ -79,6 +79,16 @@ The parts of the pod that need to be decided.
 {{- with $config.leaseTimeout }}
 - {{ printf "--lease-timeout=%s" . | quote }}
 {{- end }}
+{{- if $config.probe }}
+- {{ printf "--probe=%s" $config.probe | quote }}
+- {{ printf "--probe-interval=%s" $config.probeInterval | quote }}
+- {{ printf "--probe-timeout=%s" $config.probeTimeout | quote }}
+- --probe-down={{ int64 $config.probeDown }}
+- --probe-up={{ int64 $config.probeUp }}
+{{- with $config.probeReferences }}
+- {{ printf "--probe-reference=%s" (join "," .) | quote }}
+{{- end }}
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}
