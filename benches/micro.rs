@@ -20,6 +20,7 @@ use k8s_node_dns::kube::decode::json::Json;
 use k8s_node_dns::kube::decode::{Budget, Document, DocumentSeed};
 use k8s_node_dns::kube::objects::{AnnotationKeys, Node};
 use k8s_node_dns::kube::{Change, WatchEvent};
+use k8s_node_dns::state::memories::Memories;
 use k8s_node_dns::state::{Identity, format};
 use k8s_node_dns::zone::Zone;
 use k8s_node_dns::zone::serial::{Digest, Version};
@@ -108,7 +109,7 @@ fn state_of(cluster: &Cluster) -> Vec<u8> {
     };
     let version = Version { serial: Serial(1), digest: Digest(1) };
     let identity = Identity { zone: ZONE.to_owned(), keys };
-    format::encode(&identity, "a bench", Some(1_800_000_000), version, cluster).unwrap_or_default()
+    format::encode(&identity, "a bench", Some(1_800_000_000), version, cluster, Memories::default()).unwrap_or_default()
 }
 
 /// What the publisher does for somebody who looks: the only part of a page or a scrape that a change could wait for.

@@ -20,6 +20,7 @@ use crate::cluster::probes::ProbeResult;
 use crate::cluster::{Changes, Cluster, Moment};
 use crate::kube::{Kind, WatchEvent};
 use crate::report::{Ask, Report, Served, Timeline};
+use crate::state::memories::Memories;
 use crate::state::saver::Saver;
 use crate::state::{Earlier, Fallback};
 use crate::thread::{self, Stop};
@@ -104,9 +105,10 @@ impl Publisher {
     /// The same, that goes on from what an earlier run left, and leaves something for the next.
     #[must_use]
     pub fn with_state(mut self, earlier: Option<Earlier>, saver: Saver) -> Self {
-        if let Some(Earlier { version, fallback }) = earlier {
+        if let Some(Earlier { version, fallback, memories }) = earlier {
             self.last_version = Some(version);
             self.fallback = fallback;
+            self.remember(memories);
         }
         self.saver = Some(saver);
         self
@@ -122,6 +124,22 @@ impl Publisher {
     #[must_use]
     pub fn with_probing(self, probing: Option<Probing>) -> Self {
         Self { probing, ..self }
+    }
+
+    /// Takes what an earlier run remembered, before the first node: nobody is in because of the restart.
+    fn remember(&mut self, Memories { nodes, addresses, probes }: Memories) {
+        let now = Moment::now();
+        self.cluster.remember(nodes, addresses, now);
+        let turns = self.probing.as_mut().map(|probing| probing.restore(probes, now.at));
+        for (address, down) in turns.unwrap_or_default() {
+            let _ = self.cluster.set_probe(address, down, now); // there is no node yet
+        }
+    }
+
+    /// What the next run is to remember.
+    fn memories(&self) -> Memories {
+        let probes = self.probing.iter().flat_map(|probing| probing.probes().memories());
+        Memories::of(&self.cluster, probes, Moment::now())
     }
 
     /// Publishes until told to stop, or until nobody can send events any more.
@@ -165,8 +183,9 @@ impl Publisher {
             self.advance(&changes, now);
             self.save(is_new);
         }
+        let memories = self.memories();
         if let (Some(saver), Some(serving)) = (self.saver, self.serving) {
-            saver.finish(&self.cluster, serving.versions.present(), Instant::now(), serial::since_1970());
+            saver.finish(&self.cluster, memories, serving.versions.present(), Instant::now(), serial::since_1970());
         }
     }
 
@@ -233,6 +252,7 @@ impl Publisher {
         let Some(probing) = &mut self.probing else { return (changes, is_new) };
         let mut turns = probing.on_results(results, now.at);
         turns.extend(probing.follow(&self.cluster, now.at));
+        is_new |= probing.take_learned();
         for (address, down) in turns {
             let mut later = self.cluster.set_probe(address, down, now);
             is_new |= self.tell(&mut later);
@@ -273,11 +293,20 @@ impl Publisher {
 
     /// Has the state written when it is time.
     fn save(&mut self, changed: bool) {
-        let (Some(saver), Some(serving)) = (&mut self.saver, &self.serving) else { return };
-        if changed {
-            saver.changed();
+        let Some(mut saver) = self.saver.take() else { return };
+        if let Some(serving) = &self.serving {
+            if changed {
+                saver.changed();
+            }
+            saver.save(
+                &self.cluster,
+                || self.memories(),
+                serving.versions.present(),
+                Instant::now(),
+                serial::since_1970(),
+            );
         }
-        saver.save(&self.cluster, serving.versions.present(), Instant::now(), serial::since_1970());
+        self.saver = Some(saver);
     }
 
     /// Waits for an event, for somebody who asks, or for the next deadline. Events go first: whoever asks without end

@@ -19,6 +19,8 @@ use crate::daemon::Daemon;
 use crate::objects::{AREA, HOSTS, Objects, service_name};
 use crate::{FLIPS, Outcome, STARTS, eprint_progress, median, milliseconds};
 
+#[path = "../../tests/integration/common/kubelets.rs"]
+mod kubelets;
 #[path = "../../tests/integration/common/pki.rs"]
 mod pki;
 #[path = "../../tests/integration/common/process.rs"]

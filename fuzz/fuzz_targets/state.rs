@@ -30,10 +30,11 @@ fn look(bytes: &[u8]) {
 
 /// The state as it is written when its objects make the cluster.
 fn written(state: State) -> Vec<u8> {
-    let State { keys, source, current, version, objects } = state;
+    let State { keys, source, current, version, objects, memories } = state;
     let mut cluster = Cluster::new(true);
     for list in objects {
         cluster.apply(list, Moment::now());
     }
-    encode(&Identity { zone: ZONE.to_owned(), keys }, &source, current, version, &cluster).expect("JSON can say it")
+    let identity = Identity { zone: ZONE.to_owned(), keys };
+    encode(&identity, &source, current, version, &cluster, memories).expect("JSON can say it")
 }

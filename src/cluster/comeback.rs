@@ -99,6 +99,9 @@ impl<K: Ord + Clone> Comebacks<K> {
             .known
             .entry(who.to_owned())
             .or_insert_with(|| Comeback { removals: Vec::with_capacity(1), state: State::Away });
+        if comeback.state == State::Away && !comeback.removals.is_empty() {
+            return; // it was out when an earlier run ended
+        }
         comeback.state = State::Away;
         comeback.removals.retain(|removal| is_remembered(*removal, now));
         if comeback.removals.len() == REMOVALS {
@@ -151,6 +154,11 @@ impl<K: Ord + Clone> Comebacks<K> {
             State::Waiting { until, wait } if until > now => Some(wait),
             State::Away | State::Waiting { .. } | State::Back => None,
         }
+    }
+
+    /// Forgets those who are not there, of whom an earlier run may have known.
+    pub(super) fn retain(&mut self, is_there: impl Fn(&K) -> bool) {
+        self.known.retain(|who, _| is_there(who));
     }
 
     /// Whether nobody is remembered.

@@ -139,6 +139,17 @@ impl Memory {
         }
     }
 
+    /// All nodes were listed, and these are not there: an earlier run may have known of them.
+    pub(super) fn forget_absent(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.nodes.retain(|node| is_there(node));
+        if let Some(carriers) = &self.carriers {
+            let is_carried = |address: &IpAddr| {
+                carriers.range((*address, String::new())..).next().is_some_and(|(first, _)| first == address)
+            };
+            self.addresses.retain(is_carried);
+        }
+    }
+
     /// From now on it is known who announces each address.
     pub(super) fn learn_carriers<'a>(&mut self, nodes: impl Iterator<Item = &'a Node>) {
         if self.carriers.is_none() {

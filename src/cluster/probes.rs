@@ -111,6 +111,8 @@ pub struct Probes {
     remembered: BTreeMap<Target, Option<ProbeDown>>,
     /// Whether other targets are wanted than [`Probes::take_targets`] gave last.
     moved: bool,
+    /// Whether a target was armed since [`Probes::take_armed`].
+    armed: bool,
 }
 
 impl Probes {
@@ -127,6 +129,7 @@ impl Probes {
             sights: BTreeMap::from([Family::V4, Family::V6].map(|family| (family, Sight::default()))),
             remembered: BTreeMap::new(),
             moved: false,
+            armed: false,
         }
     }
 
@@ -206,6 +209,11 @@ impl Probes {
         Some(targets.into_iter().collect())
     }
 
+    /// Whether a target was armed since this was asked last: something for the next run to know.
+    pub fn take_armed(&mut self) -> bool {
+        std::mem::take(&mut self.armed)
+    }
+
     /// A probe ended.
     pub fn result(&mut self, result: &ProbeResult) -> Vec<Turn> {
         let Target { address, spec } = &result.target;
@@ -223,6 +231,7 @@ impl Probes {
         let vouched = self.addresses.get(address).is_some_and(Address::vouches);
         if let Some(row) = self.addresses.get_mut(address).and_then(|entry| entry.row(spec)) {
             row.take(result, Some(&sight.light));
+            self.armed |= !row.armed && row.successes >= up;
             row.armed |= row.successes >= up;
             row.down &= row.successes < up;
         }

@@ -123,6 +123,10 @@ impl Cluster {
             WatchEvent::Refused(kind) if !was_loaded => *self.loads.of(kind) = Load::Refused,
             WatchEvent::Refused(_) => {}
         }
+        if listed && kind == Kind::Node {
+            let nodes = &self.index.nodes;
+            self.memory.forget_absent(|node| nodes.get(node).is_some());
+        }
         if journal.is_closed() {
             self.index.fallbacks.resolve_all(&self.index.areas, &mut journal);
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never};
 
-use crate::cluster::probes::{Family, Policy, ProbeResult, Probes, Spec, Targets, Turn as Said};
+use crate::cluster::probes::{Family, Memory, Policy, ProbeResult, Probes, Spec, Targets, Turn as Said};
 use crate::cluster::{Cluster, ProbeDown};
 
 /// Targets are told no faster: it looks at all nodes.
@@ -57,6 +57,17 @@ impl Probing {
     /// The machine, for what is shown and remembered.
     pub fn probes(&self) -> &Probes {
         &self.probes
+    }
+
+    /// Takes what an earlier run knew: which targets have answered, and which of them were out.
+    pub fn restore(&mut self, memories: impl IntoIterator<Item = Memory>, now: Instant) -> Vec<Turn> {
+        let said = self.probes.restore(memories);
+        self.told(said, now)
+    }
+
+    /// Whether there is more for the next run to know than when this was asked last.
+    pub fn take_learned(&mut self) -> bool {
+        self.probes.take_armed()
     }
 
     /// Probes ended: these, and those that wait to be heard of, which nobody hears while events come without end.

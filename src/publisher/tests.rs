@@ -2,6 +2,7 @@
 
 mod asks;
 mod bursts;
+mod remembered;
 
 use std::path::Path;
 
@@ -70,7 +71,9 @@ impl Rig {
         };
         let identity = Identity { zone: "lb.example.test".into(), keys };
         let version = Version { serial: Serial(7), digest: zone(before).digest() };
-        let bytes = state::format::encode(&identity, "https://api", Some(NOW - 60), version, before).unwrap();
+        let bytes =
+            state::format::encode(&identity, "https://api", Some(NOW - 60), version, before, Memories::default())
+                .unwrap();
         std::fs::write(folder.join("state"), bytes).unwrap();
         let config = StateConfig { folder: folder.to_owned(), after, max_age: seconds(3600) };
         let staleness = Arc::new(Staleness::new(Kind::ALL.map(Kind::resource), Instant::now()));

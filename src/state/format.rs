@@ -21,6 +21,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use self::wishes::{Keys, ParticularsRecord};
 use super::Identity;
+use super::memories::{Memories, MemoryRecord};
 use crate::cluster::{Cluster, Slice};
 use crate::kube::objects::{self, AnnotationKeys, Condition, Endpoint, EndpointSlice, NamespacedName, Node, Service};
 use crate::kube::{Change, Kind, WatchEvent};
@@ -45,6 +46,8 @@ pub struct State {
     pub version: Version,
     /// A list of each kind that was known.
     pub objects: Vec<WatchEvent>,
+    /// What no object says.
+    pub memories: Memories,
 }
 
 /// Why a file is not a state that can be used.
@@ -90,6 +93,8 @@ struct Document<T, N, S, E> {
     nodes: Option<N>,
     services: Option<S>,
     slices: Option<E>,
+    #[serde(default, skip_serializing_if = "MemoryRecord::is_empty")]
+    memory: MemoryRecord,
 }
 
 /// The document as it is read.
@@ -150,6 +155,7 @@ pub fn encode(
     current: Option<u64>,
     version: Version,
     cluster: &Cluster,
+    memories: Memories,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let known = |kind| cluster.loaded(kind);
     let document = Document {
@@ -162,6 +168,7 @@ pub fn encode(
         nodes: known(Kind::Node).then_some(List(|| cluster.nodes().map(|node| NodeRecord::of(node.object())))),
         services: known(Kind::Service).then_some(List(|| cluster.annotated().map(ServiceRecord::of))),
         slices: known(Kind::EndpointSlice).then_some(List(|| cluster.slices().map(SliceRecord::of))),
+        memory: memories.into(),
     };
     // The header is of a fixed length: its place is filled when what it is about is known.
     let mut bytes = header(&[]).into_bytes();
@@ -197,6 +204,7 @@ pub fn decode(bytes: &[u8], zone: &str) -> Result<State, Flaw> {
         current: document.current,
         version: Version { serial: Serial(document.serial), digest: Digest(digest) },
         objects: objects.into_iter().flatten().collect(),
+        memories: document.memory.into_memories(),
     })
 }
 

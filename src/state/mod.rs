@@ -13,16 +13,19 @@
 pub mod folder;
 pub mod format;
 pub mod look;
+pub mod memories;
 pub mod saver;
 pub mod writer;
 
 use std::fmt;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::folder::Folder;
 use self::format::{Flaw, State};
+use self::memories::Memories;
 use self::saver::Saver;
 use self::writer::Writer;
 use crate::duration::human;
@@ -68,6 +71,8 @@ pub struct Earlier {
     pub version: Version,
     /// What can be served; `None` when it is too old, or other annotations, labels, taints or addresses were asked for.
     pub fallback: Option<Fallback>,
+    /// Who was out, and which probes have answered.
+    pub memories: Memories,
 }
 
 /// A cluster as an earlier run knew it.
@@ -190,8 +195,9 @@ pub fn open(
         }
     };
     let current = state.as_ref().and_then(|state| state.current);
-    let earlier = state.map(|state| Earlier {
+    let earlier = state.map(|mut state| Earlier {
         version: state.version,
+        memories: mem::take(&mut state.memories),
         fallback: fallback(state, config, &identity, Age::at(clock, current), Arc::clone(&origin.staleness)),
     });
     let (saver, jobs) = Saver::new(identity, origin, config.max_age, current);

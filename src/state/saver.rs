@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::format;
+use super::memories::Memories;
 use super::{Identity, Origin};
 use crate::cluster::Cluster;
 use crate::kube::{Described, Kind};
@@ -66,7 +67,14 @@ impl Saver {
     }
 
     /// Saves if it is time. `clock` is in seconds since 1970, if it is right.
-    pub fn save(&mut self, cluster: &Cluster, version: Version, now: Instant, clock: Option<u64>) {
+    pub fn save(
+        &mut self,
+        cluster: &Cluster,
+        memories: impl FnOnce() -> Memories,
+        version: Version,
+        now: Instant,
+        clock: Option<u64>,
+    ) {
         if self.version.replace(version) != Some(version) {
             self.changed();
         }
@@ -75,15 +83,15 @@ impl Saver {
         }
         let is_busy = self.jobs.is_full();
         self.pace.tried(now, !is_busy);
-        if !is_busy && let Some(state) = self.encode(cluster, version, now, clock) {
+        if !is_busy && let Some(state) = self.encode(cluster, memories(), version, now, clock) {
             // Nobody else sends, so there is room; and if the writer is gone, that is told elsewhere.
             let _ = self.jobs.try_send(state);
         }
     }
 
     /// Saves for the last time, so that the age is right at the next start, and waits until that is done.
-    pub fn finish(self, cluster: &Cluster, version: Version, now: Instant, clock: Option<u64>) {
-        let Some(state) = self.encode(cluster, version, now, clock) else { return };
+    pub fn finish(self, cluster: &Cluster, memories: Memories, version: Version, now: Instant, clock: Option<u64>) {
+        let Some(state) = self.encode(cluster, memories, version, now, clock) else { return };
         let deadline = Instant::now() + LAST_MAY_TAKE;
         let sent = self.jobs.send_deadline(state, deadline);
         drop(self.jobs);
@@ -92,9 +100,16 @@ impl Saver {
         }
     }
 
-    fn encode(&self, cluster: &Cluster, version: Version, now: Instant, clock: Option<u64>) -> Option<Vec<u8>> {
+    fn encode(
+        &self,
+        cluster: &Cluster,
+        memories: Memories,
+        version: Version,
+        now: Instant,
+        clock: Option<u64>,
+    ) -> Option<Vec<u8>> {
         let current = self.current(cluster, now, clock);
-        let state = format::encode(&self.identity, &self.source.to_string(), current, version, cluster);
+        let state = format::encode(&self.identity, &self.source.to_string(), current, version, cluster, memories);
         state.inspect_err(|error| log::error!("the state cannot be encoded: {error}")).ok()
     }
 

@@ -36,7 +36,7 @@ fn cluster() -> Cluster {
 
 /// A state of that moment.
 fn bytes(identity: &Identity, current: Option<u64>) -> Vec<u8> {
-    format::encode(identity, "https://api", current, VERSION, &cluster()).unwrap()
+    format::encode(identity, "https://api", current, VERSION, &cluster(), Memories::default()).unwrap()
 }
 
 fn opened(folder: &Path, clock: Option<u64>) -> (Option<Earlier>, Saver, Writer) {

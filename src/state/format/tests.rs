@@ -48,7 +48,8 @@ fn cluster() -> Cluster {
 }
 
 fn encoded(cluster: &Cluster) -> Vec<u8> {
-    encode(&identity(), "https://api (kubeconfig)", Some(1_790_000_000), VERSION_7, cluster).unwrap()
+    encode(&identity(), "https://api (kubeconfig)", Some(1_790_000_000), VERSION_7, cluster, Memories::default())
+        .unwrap()
 }
 
 fn flaw(bytes: &[u8]) -> Flaw {
@@ -156,7 +157,7 @@ fn what_is_wrong_is_named() {
         assert!(matches!(flaw(&signed(body)), Flaw::Unreadable(_)), "{body:.20}");
     }
     let other = Identity { zone: "other.example.test".into(), ..identity() };
-    let other = encode(&other, "", None, VERSION_7, &cluster()).unwrap();
+    let other = encode(&other, "", None, VERSION_7, &cluster(), Memories::default()).unwrap();
     assert_eq!(flaw(&other), Flaw::OtherZone("other.example.test".into()));
 }
 
@@ -217,7 +218,7 @@ fn what_flags_ask_for_besides_is_kept() {
     let mut cluster = Cluster::new(true);
     let nodes = vec![with("attic", all), with("cellar", spare), fixture::node("garage", "home", "192.0.2.1")];
     cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.clone())), Moment::now());
-    let bytes = encode(&identity, "", None, VERSION_7, &cluster).unwrap();
+    let bytes = encode(&identity, "", None, VERSION_7, &cluster, Memories::default()).unwrap();
     let state = decode(&bytes, "lb.example.test").unwrap();
     assert_eq!(state.keys, identity.keys);
     assert_eq!(state.objects[0], WatchEvent::Nodes(Change::Replaced(nodes)));

@@ -48,7 +48,7 @@ impl Rig {
 
     fn save(&mut self, milliseconds: u64, serial: u32) {
         let version = Version { serial: Serial(serial), digest: Digest(1) };
-        self.saver.save(&self.cluster, version, self.at(milliseconds), Some(1_800_000_000));
+        self.saver.save(&self.cluster, Memories::default, version, self.at(milliseconds), Some(1_800_000_000));
     }
 
     /// How long after a moment the next state is due, in milliseconds.
@@ -155,7 +155,7 @@ fn the_end_waits_for_the_last_state_but_not_for_ever() {
             drop(end);
             written
         });
-        saver.finish(&cluster, version, start, None);
+        saver.finish(&cluster, Memories::default(), version, start, None);
         writer.join().unwrap()
     };
     assert_eq!(finish(Rig::new(None)), 1);
@@ -169,6 +169,6 @@ fn the_end_waits_for_the_last_state_but_not_for_ever() {
             stuck.save(0, 1);
         }
         let Rig { saver, cluster, start, jobs: _stuck, .. } = stuck;
-        saver.finish(&cluster, version, start, None);
+        saver.finish(&cluster, Memories::default(), version, start, None);
     }
 }
