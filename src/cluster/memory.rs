@@ -139,7 +139,7 @@ impl Memory {
         }
     }
 
-    /// All nodes were listed, and these are not there: an earlier run may have known of them.
+    /// Nodes were listed for the first time: an earlier run may have known of some that are no more.
     pub(super) fn forget_absent(&mut self, is_there: impl Fn(&str) -> bool) {
         self.nodes.retain(|node| is_there(node));
         if let Some(carriers) = &self.carriers {

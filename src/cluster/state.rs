@@ -123,7 +123,7 @@ impl Cluster {
             WatchEvent::Refused(kind) if !was_loaded => *self.loads.of(kind) = Load::Refused,
             WatchEvent::Refused(_) => {}
         }
-        if listed && kind == Kind::Node {
+        if first_list && kind == Kind::Node {
             let nodes = &self.index.nodes;
             self.memory.forget_absent(|node| nodes.get(node).is_some());
         }
