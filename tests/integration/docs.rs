@@ -255,6 +255,30 @@ fn failover_adds_up() {
     }
 }
 
+/// The sets of values that docs/failover.md names have the TTL and the flags that it says.
+#[test]
+fn failover_sets_are_what_the_page_says() {
+    let page = fs::read_to_string(repository("docs/failover.md")).unwrap();
+    let mut sets = 0;
+    for line in page.lines().filter(|line| line.contains("](../deploy/examples/failover-")) {
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let (_, link) = cells[5].split_once("](../").unwrap();
+        let values = fs::read_to_string(repository(link.trim_end_matches(')'))).unwrap();
+        let values: serde_json::Value = serde_yaml::from_str(&values).unwrap();
+        let config = values["config"].as_object().unwrap();
+        assert_eq!(config["ttl"].to_string(), cells[2], "{line}");
+        for (flag, value) in [("--lease-timeout", "leaseTimeout"), ("--up-after", "upAfter"), ("--when-none", "whenNone")] {
+            // The last set has "those of 30 s".
+            if let Some((_, rest)) = cells[3].split_once(flag) {
+                assert!(rest.trim().starts_with(config[value].as_str().unwrap()), "{flag}: {line}");
+            }
+        }
+        assert_eq!(cells[3].contains("--probe "), config.contains_key("probe"), "{line}");
+        sets += 1;
+    }
+    assert_eq!(sets, 3);
+}
+
 /// A configuration in docs/forwarders.md.
 pub(super) fn configuration(name: &str) -> String {
     let page = fs::read_to_string(repository("docs/forwarders.md")).unwrap();
