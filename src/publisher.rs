@@ -108,7 +108,7 @@ impl Publisher {
         if let Some(Earlier { version, fallback, memories }) = earlier {
             self.last_version = Some(version);
             self.fallback = fallback;
-            self.remember(memories);
+            self.remember(memories, Moment::now());
         }
         self.saver = Some(saver);
         self
@@ -127,8 +127,7 @@ impl Publisher {
     }
 
     /// Takes what an earlier run remembered, before the first node: nobody is in because of the restart.
-    fn remember(&mut self, Memories { nodes, addresses, probes }: Memories) {
-        let now = Moment::now();
+    fn remember(&mut self, Memories { nodes, addresses, probes }: Memories, now: Moment) {
         self.cluster.remember(nodes, addresses, now);
         let turns = self.probing.as_mut().map(|probing| probing.restore(probes, now.at));
         for (address, down) in turns.unwrap_or_default() {
@@ -137,9 +136,9 @@ impl Publisher {
     }
 
     /// What the next run is to remember.
-    fn memories(&self) -> Memories {
+    fn memories(&self, now: Moment) -> Memories {
         let probes = self.probing.iter().flat_map(|probing| probing.probes().memories());
-        Memories::of(&self.cluster, probes, Moment::now())
+        Memories::of(&self.cluster, probes, now)
     }
 
     /// Publishes until told to stop, or until nobody can send events any more.
@@ -160,22 +159,17 @@ impl Publisher {
                 Next::Stop => break,
             };
             let (mut changes, mut is_new) =
-                self.apply_all(first.into_iter().chain(events.try_iter().take(EVENTS_A_ZONE)));
+                self.apply_all(first.into_iter().chain(events.try_iter().take(EVENTS_A_ZONE)), Moment::now);
             if let Some(pause) = self.pause().filter(|_| !changes.is_empty()) {
                 std::thread::sleep(pause);
-                let (more, was_new) = self.apply_all(events.try_iter().take(EVENTS_A_ZONE));
+                let (more, was_new) = self.apply_all(events.try_iter().take(EVENTS_A_ZONE), Moment::now);
                 is_new |= was_new;
                 changes.merge(more);
             }
             let now = Moment::now();
-            changes.merge(self.fall_back(now));
-            is_new |= !changes.is_empty();
-            let (more, was_new) = self.probed(probed, now);
-            is_new |= was_new;
+            let (more, was_new) = self.settle(probed, now);
+            is_new |= was_new || !changes.is_empty();
             changes.merge(more);
-            let (due, was_new) = self.tick(now);
-            is_new |= was_new;
-            changes.merge(due);
             let now = now.at;
             if self.serving.is_none() {
                 changes = Changes::default(); // all names, of which the first zone is made without being told
@@ -183,7 +177,7 @@ impl Publisher {
             self.advance(&changes, now);
             self.save(is_new);
         }
-        let memories = self.memories();
+        let memories = self.memories(Moment::now());
         if let (Some(saver), Some(serving)) = (self.saver, self.serving) {
             saver.finish(&self.cluster, memories, serving.versions.present(), Instant::now(), serial::since_1970());
         }
@@ -194,11 +188,23 @@ impl Publisher {
         SPACING.checked_sub(self.published?.elapsed())
     }
 
-    /// Folds events in; returns what changed, and whether anything did.
-    fn apply_all(&mut self, events: impl Iterator<Item = WatchEvent>) -> (Changes, bool) {
+    /// Folds events in, each at its time; returns what changed, and whether anything did.
+    fn apply_all(&mut self, events: impl Iterator<Item = WatchEvent>, clock: impl Fn() -> Moment) -> (Changes, bool) {
         let (mut changes, mut is_new) = (Changes::default(), false);
         for event in events {
-            let (more, was_new) = self.apply(event);
+            let (more, was_new) = self.apply(event, clock());
+            is_new |= was_new;
+            changes.merge(more);
+        }
+        (changes, is_new)
+    }
+
+    /// Does what is to be done behind events: takes from the state, hears probes, does what is due. Tells what that did;
+    /// and whether it did anything.
+    fn settle(&mut self, probed: Vec<ProbeResult>, now: Moment) -> (Changes, bool) {
+        let mut changes = self.fall_back(now);
+        let mut is_new = !changes.is_empty();
+        for (more, was_new) in [self.probed(probed, now), self.tick(now)] {
             is_new |= was_new;
             changes.merge(more);
         }
@@ -206,9 +212,8 @@ impl Publisher {
     }
 
     /// Folds an event in and tells what it did; and whether it did anything.
-    fn apply(&mut self, event: WatchEvent) -> (Changes, bool) {
+    fn apply(&mut self, event: WatchEvent, now: Moment) -> (Changes, bool) {
         if let WatchEvent::Leases(event) = event {
-            let now = Moment::now();
             let probes = self.probing.as_ref().map(Probing::probes);
             let turns =
                 self.heartbeats.as_mut().map(|heartbeats| heartbeats.on_event(event, &self.cluster, probes, now));
@@ -216,7 +221,7 @@ impl Publisher {
         }
         let kind = event.kind();
         let was_restored = self.cluster.restored(kind);
-        let mut changes = self.cluster.apply(event, Moment::now());
+        let mut changes = self.cluster.apply(event, now);
         if was_restored && !self.cluster.restored(kind) {
             log::info!("{} are listed: they replace what the state said", kind.resource());
         }
@@ -300,7 +305,7 @@ impl Publisher {
             }
             saver.save(
                 &self.cluster,
-                || self.memories(),
+                || self.memories(Moment::now()),
                 serving.versions.present(),
                 Instant::now(),
                 serial::since_1970(),

@@ -40,7 +40,7 @@ pub struct Confirmations(Sender<Vec<Arc<str>>>);
 
 impl Confirmations {
     /// Where to ask, and what takes it.
-    pub(super) fn new() -> (Self, Receiver<Vec<Arc<str>>>) {
+    pub fn new() -> (Self, Receiver<Vec<Arc<str>>>) {
         let (sender, receiver) = bounded(1);
         (Self(sender), receiver)
     }

@@ -89,7 +89,7 @@ impl Rig {
         let now = self.publisher.started + after + Duration::from_millis(50);
         let mut changes = Changes::default();
         for event in events {
-            changes.merge(self.publisher.apply(event).0);
+            changes.merge(self.publisher.apply(event, Moment { at: now, wall: SystemTime::UNIX_EPOCH }).0);
         }
         changes.merge(self.publisher.fall_back(Moment { at: now, wall: SystemTime::UNIX_EPOCH }));
         self.publisher.advance(&changes, now);

@@ -22,13 +22,13 @@ fn first_zone_has_it(memories: &Memories) -> bool {
     let probing = probes::Policy { spec, down: one, up: one, references: Vec::new() };
     let mut publisher = Publisher::new(fixture::config(), cluster, published)
         .with_probing(Some(Probing::new(probing, targets, results)));
-    publisher.remember(memories.clone());
+    publisher.remember(memories.clone(), Moment::now());
     let mut changes = Changes::default();
     for list in lists(ADDRESS) {
-        changes.merge(publisher.apply(list).0);
+        changes.merge(publisher.apply(list, Moment::now()).0);
     }
     changes.merge(publisher.probed(Vec::new(), Moment::now()).0);
-    assert_eq!(publisher.memories().probes, memories.probes, "it is remembered for the next run too");
+    assert_eq!(publisher.memories(Moment::now()).probes, memories.probes, "it is remembered for the next run too");
     let home = publisher.cluster.areas().next().cloned().unwrap();
     publisher.cluster.area(&home).is_some_and(|addresses| !addresses.is_empty())
 }
