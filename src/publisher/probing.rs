@@ -83,10 +83,11 @@ impl Probing {
         self.followed.filter(|(at, _)| *at != cluster.probing_changed()).map(|(_, since)| since + SPACING)
     }
 
-    /// Has those probed that nodes want probed now, if it is time to look.
+    /// Has those probed that nodes want probed now, if it is time to look. At the first nodes it is: an earlier run may
+    /// know that they are down, and they must not be answered before that is said.
     pub fn follow(&mut self, cluster: &Cluster, now: Instant) -> Vec<Turn> {
         let wanted = cluster.probing_changed();
-        if self.followed.is_some_and(|(at, since)| at == wanted || now < since + SPACING) {
+        if wanted == 0 || self.followed.is_some_and(|(at, since)| at == wanted || now < since + SPACING) {
             return Vec::new();
         }
         self.followed = Some((wanted, now));
@@ -141,13 +142,20 @@ mod tests {
         let mut cluster = Cluster::new(false);
         let base = Instant::now();
         let target = |address: &str| Target::new(address.parse().unwrap(), Arc::clone(&spec));
-        assert_eq!((probing.follow(&cluster, base), probing.due(&cluster)), (vec![], None));
+        let early = base.checked_sub(SPACING / 2).unwrap();
+        assert_eq!((probing.follow(&cluster, early), probing.due(&cluster)), (vec![], None));
         assert!(targets.is_empty(), "there is nothing yet");
 
         let nodes = |addresses: [&str; 2]| {
             let both = [("attic", addresses[0]), ("cellar", addresses[1])];
             WatchEvent::Nodes(Change::Replaced(both.map(|(name, ips)| fixture::node(name, "home", ips)).into()))
         };
+        cluster.apply(nodes(["192.0.2.1", "192.0.2.3"]), Moment::now());
+        assert_eq!(
+            (probing.follow(&cluster, base), targets.recv().unwrap().len()),
+            (vec![], 2),
+            "the first are told at once"
+        );
         cluster.apply(nodes(["192.0.2.1", "192.0.2.2,127.0.0.1"]), Moment::now());
         assert_eq!(probing.due(&cluster), Some(base + SPACING));
         assert_eq!((probing.follow(&cluster, base), targets.len()), (vec![], 0), "it is too early");
