@@ -3,6 +3,7 @@
 mod asks;
 mod bursts;
 mod remembered;
+mod simulation;
 
 use std::path::Path;
 
