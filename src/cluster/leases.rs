@@ -37,7 +37,7 @@
 //! - A Lease that is gone, or is not held by its node, is none: the node is judged without.
 //! - Held, that is while more than half of the leases that count are overdue, a node that is due stays due; one Lease is
 //!   read again every second all the same, since what looks like the death of most may be our own blindness.
-//!   When most are renewed again, the others have a second before they are asked for.
+//!   When most are renewed again, the others have half their time, in which who lives renews, before they are asked for.
 //! - A failed confirmation makes blind as a failed watch does. It ends with the next confirmation that is answered (one is
 //!   tried every second), a failed watch with the next list.
 //! - A renewal that is seen brings a node back in any case: it is a sign of life, and no judgement.
@@ -206,8 +206,12 @@ impl Leases {
         match held {
             Some(_) if asked_lately => {}
             Some(_) => self.ask(vec![Arc::clone(first)], now, &mut outcomes),
-            None if self.settles(now) => {}
-            None => self.ask(due, now, &mut outcomes),
+            None => {
+                let settled: Vec<_> = due.into_iter().filter(|node| !self.settles(node, now)).collect();
+                if !settled.is_empty() {
+                    self.ask(settled, now, &mut outcomes);
+                }
+            }
         }
         outcomes
     }
@@ -337,10 +341,11 @@ impl Leases {
         outcomes.extend(self.said.held(held, now).map(Outcome::Warn));
     }
 
-    /// Whether it was so lately that most were silent that others may only be a moment behind them: what waited for an API
-    /// server comes all together when it is back.
-    fn settles(&self, now: Instant) -> bool {
-        self.released.is_some_and(|released| now < released + AGAIN)
+    /// Whether it was so lately that most were silent that this one may only be behind them: kubelets that were cut off
+    /// from the API server together are back when it is time for the next renewal of each, not all at once.
+    fn settles(&self, node: &str, now: Instant) -> bool {
+        let half = self.nodes.get(node).map_or(AGAIN, |known| known.half().max(AGAIN));
+        self.released.is_some_and(|released| now < released + half)
     }
 
     fn ask(&mut self, nodes: Vec<Arc<str>>, now: Instant, outcomes: &mut Vec<Outcome>) {
@@ -398,10 +403,13 @@ impl Leases {
         }
         let held = self.crowd(now, candidates);
         self.hold(held, now, outcomes);
-        if held.is_some() || self.settles(now) {
+        if held.is_some() {
             return;
         }
         for node in confirmed {
+            if self.settles(&node, now) {
+                continue;
+            }
             let Some(known) = self.nodes.get_mut(&node) else { continue };
             self.deadlines.remove(&(known.deadline(sighted), Arc::clone(&node)));
             known.late = true;

@@ -87,7 +87,12 @@ impl Known {
 
     /// Whether it is so old that, were most of them, it would be us.
     pub(super) fn is_overdue(&self, sighted: Instant, now: Instant) -> bool {
-        self.late || self.age(sighted, now) >= self.timeout / 2
+        self.late || self.age(sighted, now) >= self.half()
+    }
+
+    /// Half its time: within it, whoever lives renews it.
+    pub(super) fn half(&self) -> Duration {
+        self.timeout / 2
     }
 
     /// Whether it has a say in that: it was seen to be renewed, so somebody renews it as a rule; or its time is up, since a
