@@ -16,7 +16,7 @@ use std::net::IpAddr;
 
 use proptest::prelude::*;
 
-use self::history::{History, Ms, Path, What, eventful, seen_badly, seen_well};
+use self::history::{History, Ms, Path, What, cut_off, eventful, seen_badly, seen_well};
 use self::run::{Checked, Simulation, Standing, play};
 use super::*;
 use crate::cluster::WhenNone;
@@ -97,6 +97,16 @@ proptest! {
                 let told: Vec<_> = against.iter().filter(|code| !matches!(***code, "ready-unknown" | "waiting")).collect();
                 prop_assert!(told.is_empty(), "{node}: {told:?} at {}", simulation.now);
             }
+            Ok(())
+        })?;
+    }
+
+    /// (a) for what we can see and must not believe: kubelets that come through to nobody are not dead.
+    #[test]
+    fn kubelets_that_are_cut_off_together_are_not_dead(history in cut_off()) {
+        play(&history, |simulation| {
+            let (late, _) = removals(simulation);
+            prop_assert!(late.is_empty(), "{late:?} at {}", simulation.now);
             Ok(())
         })?;
     }

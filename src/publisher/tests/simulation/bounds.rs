@@ -53,6 +53,8 @@ struct Probed {
     good: Ms,
     /// One of the failures since took the whole time.
     dropped: bool,
+    /// It was probed since its node is there.
+    is_known: bool,
 }
 
 /// All that.
@@ -111,12 +113,18 @@ impl Bounds {
         }
         for (node, is_candidate) in candidates.into_iter().enumerate() {
             let beat = &mut self.beats[node];
+            // When a hold ends, there is half of the time for others; who wakes up finds everybody overdue.
             let was_stalled = simulation.history.stall_between(now.saturating_sub(TO_CONFIRM), now).is_some();
-            if !is_candidate || !is_current || was_stalled || 2 * overdue > counted {
-                beat.excused = now;
+            let timeout = lease_timeout(history, node);
+            if was_stalled || 2 * overdue > counted {
+                beat.excused = now + timeout / 2;
+            } else if !is_candidate || !is_current {
+                beat.excused = beat.excused.max(now);
+            }
+            if beat.excused >= now {
                 continue;
             }
-            let limit = beat.excused.max(beat.since.max(beat.probed) + lease_timeout(history, node)) + TO_CONFIRM;
+            let limit = beat.excused.max(beat.since.max(beat.probed) + timeout) + TO_CONFIRM;
             let is_late = simulation.standings[&cluster::name(node)].against.contains(&"lease-late");
             prop_assert!(is_late || now <= limit, "node {node} is in at {now} by its Lease: {beat:?}");
         }
@@ -162,6 +170,9 @@ impl Bounds {
         } else {
             probed.good = probed.good.max(ended);
         }
+        if !std::mem::replace(&mut probed.is_known, true) {
+            probed.good = probed.good.max(begun);
+        }
         probed.last_is_good = is_good;
     }
 
@@ -181,9 +192,13 @@ impl Bounds {
             };
             let is_there = simulation.standings.contains_key(&cluster::name(cluster::owner(*address).unwrap()));
             let is_stalled = simulation.history.stall_between(now.saturating_sub(TIMEOUT), now).is_some();
+            probed.is_known &= is_there;
             if !is_seen || !probed.armed || !is_there || is_stalled {
                 probed.good = now;
                 continue;
+            }
+            if !probed.is_known {
+                continue; // it had no turn yet
             }
             let limit = probed.good + down * INTERVAL + if probed.dropped { TIMEOUT } else { 0 } + TO_TELL;
             if now > limit && !is_down(address) && !probed.dropped {

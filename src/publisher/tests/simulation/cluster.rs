@@ -139,18 +139,18 @@ impl Cluster {
         events
     }
 
-    /// A kubelet wants to renew its Lease. Whether it could not, and has to try again; and what is to be told.
-    pub(super) fn renew(&mut self, history: &History, node: usize, now: Ms) -> (bool, Vec<WatchEvent>) {
+    /// A kubelet wants to renew its Lease. If it cannot, it tries again when it is time for the next renewal.
+    pub(super) fn renew(&mut self, history: &History, node: usize, now: Ms) -> Vec<WatchEvent> {
         if !history.kubelet_lives(node, now) || self.nodes[node].renewals.is_empty() {
-            return (false, Vec::new());
+            return Vec::new();
         }
-        if !history.api_is_up(now) {
-            return (true, Vec::new());
+        if !history.kubelets_come_through(now) {
+            return Vec::new();
         }
         self.nodes[node].renewals.push(now);
         self.nodes[node].unknown = false;
         let lease = self.lease(history, node).map(renewed);
-        (false, lease.into_iter().chain(self.update(history, now)).collect())
+        lease.into_iter().chain(self.update(history, now)).collect()
     }
 
     /// The node controller looks. It gives everybody the whole time again when the API server was away.

@@ -71,6 +71,8 @@ pub(super) struct Happening {
 pub(super) enum What {
     /// The kubelet of a node does not renew its Lease.
     Kubelet(usize),
+    /// No kubelet comes through to the API server, although we do.
+    KubeletsCut,
     /// A host does not answer probes, in one family or both.
     Host(usize, Option<Family>, Path),
     /// Both: it is dead.
@@ -147,6 +149,10 @@ impl History {
 
     fn is(&self, what: &What, at: Ms) -> bool {
         self.at(at).any(|happening| happening.what == *what)
+    }
+
+    pub(super) fn kubelets_come_through(&self, at: Ms) -> bool {
+        self.api_is_up(at) && !self.is(&What::KubeletsCut, at)
     }
 
     pub(super) fn kubelet_lives(&self, node: usize, at: Ms) -> bool {
@@ -316,6 +322,19 @@ pub(super) fn seen_badly() -> impl Strategy<Value = History> {
     history(prop_oneof![6 => of_us(), 1 => Just(What::ApiGone)].boxed(), 150_000, 8)
 }
 
+/// All live, and for so long that all leases are too old none of them comes through to the API server. Leases are all
+/// alike, and nothing else happens.
+pub(super) fn cut_off() -> impl Strategy<Value = History> {
+    let nodes = vec(machine(), 1..=5);
+    (setting(), nodes, 1000..60_000_u64, 1..40_000_u64).prop_map(|(setting, nodes, at, longer)| {
+        let setting = Setting { probe: false, ..setting }; // probes would vouch for them
+        let long = setting.lease_timeout.map_or(0, |timeout| timeout * 1000) + longer;
+        let nodes = nodes.into_iter().map(|node| Machine { lease: Some(KUBELETS), ..node }).collect();
+        let happenings = vec![Happening { at, long, what: What::KubeletsCut }];
+        History { setting, nodes, happenings, length: 250_000 }
+    })
+}
+
 /// We see everything.
 pub(super) fn seen_well() -> impl Strategy<Value = History> {
     history(of_nodes().boxed(), 150_000, 5)
@@ -325,11 +344,13 @@ pub(super) fn seen_well() -> impl Strategy<Value = History> {
 pub(super) fn restless() -> impl Strategy<Value = History> {
     let node = || 0..2_usize;
     let what = prop_oneof![
-        4 => node().prop_map(What::NotReady),
-        1 => node().prop_map(What::Kubelet),
-        2 => (node(), sick()).prop_map(|(node, path)| What::Host(node, None, path)),
-        1 => (node(), sick()).prop_map(|(node, path)| What::Dies(node, path)),
-        1 => Just(What::ApiRefuses),
+        12 => node().prop_map(What::NotReady),
+        3 => node().prop_map(What::Kubelet),
+        6 => (node(), sick()).prop_map(|(node, path)| What::Host(node, None, path)),
+        3 => (node(), sick()).prop_map(|(node, path)| What::Dies(node, path)),
+        3 => Just(What::ApiRefuses),
+        1 => Just(What::Restart),
+        1 => node().prop_map(|node| What::Maintenance(node, None)),
     ];
     let happening = (0..1_600_000_u64, 1..30_000_u64, what).prop_map(|(at, long, what)| Happening { at, long, what });
     let machines = vec(machine(), 2..=3);

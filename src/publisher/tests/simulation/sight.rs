@@ -129,9 +129,9 @@ impl Simulation<'_> {
         match event {
             Event::Boundary => self.boundary(),
             Event::Renew(node) => {
-                let (again, events) = self.world.renew(self.history, node, now);
+                let events = self.world.renew(self.history, node, now);
                 let period = cluster::period(&self.history.nodes[node]);
-                self.sight.push(now + if again { AGAIN } else { period }, Event::Renew(node));
+                self.sight.push(now + period, Event::Renew(node));
                 self.emit(events);
             }
             Event::Monitor => {
