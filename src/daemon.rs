@@ -4,7 +4,7 @@ mod attend;
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
@@ -14,7 +14,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use self::attend::Attendant;
 use crate::cluster::Cluster;
-use crate::config::Config;
+use crate::config::{Config, ProbeConfig};
 use crate::dns::answer::answer;
 use crate::dns::context::AnswerConfig;
 use crate::dns::counters::{TcpCounters, UdpCounters};
@@ -81,6 +81,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     let own_addresses = listening.iter().map(|address| address.ip().to_canonical()).collect();
     let open_already = limits.tcp.connections + sockets(&listeners);
     let (udp, tcp) = serve_dns(&mut threads, listeners, &published, Arc::clone(&answer_config), limits)?;
+    let probing = config.probe.map(|config| start_probing(&mut threads, config, own_addresses, open_already));
+    let (probing, prober) = probing.transpose()?.unzip();
     let stopping = Arc::new(AtomicBool::new(false));
     let origin = Arc::new(OnceLock::new());
     let asks = match http {
@@ -94,6 +96,7 @@ pub fn run(config: Config) -> Result<(), Error> {
                 listening,
                 udp,
                 tcp,
+                prober,
                 pulses: threads.pulses(),
                 stopping: Arc::clone(&stopping),
                 origin: Arc::clone(&origin),
@@ -118,15 +121,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let heartbeats = config.lease_timeout.zip(source.confirmations());
     publisher =
         publisher.with_heartbeats(heartbeats.map(|(timeout, confirmations)| Heartbeats::new(timeout, confirmations)));
-    if let Some(config) = config.probe {
-        let (targets_in, targets) = unbounded();
-        let (results_in, results) = bounded(RESULTS);
-        let own = own_addresses;
-        let open = descriptors::allow(probe::OPEN, open_already);
-        probe::spawn(probe::Config { pace: config.pace, open, own }, targets, results_in, &mut threads)
-            .map_err(system("the prober"))?;
-        publisher = publisher.with_probing(Some(Probing::new(config.policy, targets_in, results)));
-    }
+    publisher = publisher.with_probing(probing);
     if let Some(state) = &config.state {
         let origin = state::Origin { source: source.describe(), staleness: source.staleness() };
         let (earlier, saver, writer) =
@@ -188,6 +183,21 @@ fn connections(limits: tcp::Limits, listeners: &Listeners) -> tcp::Limits {
 /// Descriptors that serving takes whoever comes.
 fn sockets(listeners: &Listeners) -> usize {
     listeners.tcp.len() + listeners.udp.iter().map(Vec::len).sum::<usize>() + http::server::DESCRIPTORS
+}
+
+/// Starts the prober; returns what the publisher has of it, and what it counts.
+fn start_probing(
+    threads: &mut Threads,
+    config: ProbeConfig,
+    own: Vec<IpAddr>,
+    open_already: usize,
+) -> Result<(Probing, Arc<probe::Counters>), Error> {
+    let (targets_in, targets) = unbounded();
+    let (results_in, results) = bounded(RESULTS);
+    let open = descriptors::allow(probe::OPEN, open_already);
+    let config_of_prober = probe::Config { pace: config.pace, open, own };
+    let counters = probe::spawn(config_of_prober, targets, results_in, threads).map_err(system("the prober"))?;
+    Ok((Probing::new(config.policy, targets_in, results), counters))
 }
 
 /// Starts the UDP workers and the TCP server; returns what they count.

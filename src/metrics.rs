@@ -102,6 +102,20 @@ families! {
     ZONE_CHANGED: Gauge "k8s_node_dns_zone_last_change_timestamp_seconds" []
         "When a name or address of the zone last changed, since 1970.";
     ZONE_PUBLISHED: Counter "k8s_node_dns_zone_published_total" [] "Zones that were published, new serials included.";
+    LEASES: Gauge "k8s_node_dns_leases" ["state"]
+        "Nodes with a Lease, with --lease-timeout: those that are out because it is not renewed (late), and the others.";
+    LEASES_BLIND: Gauge "k8s_node_dns_leases_blind" []
+        "1 while leases cannot be seen, so that nobody goes out by them.";
+    LEASES_HELD: Gauge "k8s_node_dns_leases_held" []
+        "1 while more than half of the leases are overdue, so that nobody goes out by them.";
+    PROBE_TARGETS: Gauge "k8s_node_dns_probe_targets" ["family", "state"]
+        "Addresses that are probed, with --probe: in, out, or without a verdict, having never answered (unproven).";
+    PROBES_BLIND: Gauge "k8s_node_dns_probes_blind" ["family"]
+        "1 while nobody answers who would have to if we could see, so that no address goes out by probes.";
+    PROBES: Counter "k8s_node_dns_probes_total" ["outcome"] "Probes that have ended, by how.";
+    PROBES_OPEN: Gauge "k8s_node_dns_probes_open" [] "Probes that are under way.";
+    PROBE_INTERVAL: Gauge "k8s_node_dns_probe_interval_seconds" ["transport"]
+        "How far apart two probes of an address are: more than --probe-interval where there are too many.";
     WATCH_CONNECTED: Gauge "k8s_node_dns_watch_connected" ["kind"] "1 while a watch of the kind is open.";
     WATCH_RESTARTS: Counter "k8s_node_dns_watch_restarts_total" ["kind", "reason"]
         "How often the kind was listed or watched anew, by reason.";

@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, select};
 
 pub use self::heartbeats::Heartbeats;
 pub use self::probing::Probing;
-use crate::cluster::probes::ProbeResult;
+use crate::cluster::probes::{Overview, ProbeResult};
 use crate::cluster::{Changes, Cluster, Moment};
 use crate::kube::{Kind, WatchEvent};
 use crate::report::{Ask, Report, Served, Timeline};
@@ -336,6 +336,8 @@ impl Publisher {
         Report {
             cluster: self.cluster.snapshot(),
             served: self.serving.as_ref().map(|serving| serving.served.clone()),
+            leases: self.heartbeats.as_ref().map(Heartbeats::standing),
+            probes: self.probing.as_ref().map(|probing| Overview::of(probing.probes())),
             timeline: self.timeline.entries(),
         }
     }

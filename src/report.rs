@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::cluster::{Snapshot, Story};
+use crate::cluster::probes::Overview;
+use crate::cluster::{LeaseStanding, Snapshot, Story};
 use crate::zone::Zone;
 
 /// How many changes are remembered.
@@ -25,6 +26,10 @@ pub struct Report {
     pub cluster: Snapshot,
     /// What is served; `None` until there is enough.
     pub served: Option<Served>,
+    /// How leases stand, where they are looked at.
+    pub leases: Option<LeaseStanding>,
+    /// How probes stand, where there are any.
+    pub probes: Option<Overview>,
     /// The last changes, the latest first.
     pub timeline: Vec<Arc<Entry>>,
 }

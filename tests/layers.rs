@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("probe", &["cluster", "thread"]),
     ("report", &["cluster", "zone"]),
     ("publisher", &["kube", "cluster", "zone", "report", "state", "thread"]),
-    ("http", &["duration", "cluster", "zone", "dns", "report", "metrics", "thread", "utc"]),
+    ("http", &["duration", "cluster", "zone", "dns", "probe", "report", "metrics", "thread", "utc"]),
     ("config", &["cli", "kube", "cluster", "zone", "state", "dns", "probe", "logger"]),
     ("load", &["kube", "cluster", "thread"]),
     ("check", &["config", "load", "kube", "cluster", "zone", "state", "dns", "http"]),

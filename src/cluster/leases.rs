@@ -88,6 +88,8 @@ pub enum Outcome {
 /// How leases stand, to be shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeaseStanding {
+    /// How long a Lease may stay unrenewed.
+    pub timeout: Duration,
     /// They cannot be seen.
     pub blind: bool,
     /// Nobody goes out by them: of those counted, too many are overdue.
@@ -225,6 +227,7 @@ impl Leases {
     /// How they stand.
     pub fn standing(&self) -> LeaseStanding {
         LeaseStanding {
+            timeout: self.timeout,
             blind: self.lost || self.unconfirmed,
             held: self.held,
             known: self.nodes.len(),

@@ -21,12 +21,14 @@
 //!   most, not as many as there were probes, and nobody is condemned by the first who answers again.
 
 mod light;
+mod overview;
 mod result;
 mod row;
 mod spec;
 mod targets;
 mod verdict;
 
+pub use overview::{FamilyOverview, Overview, Troubled};
 pub use result::{Failure, Forbidden, Outcome, OwnFault, ProbeResult, Target, Targets};
 pub use spec::{HttpSpec, Spec, SpecError};
 pub use verdict::{Memory, Standing, State, Turn};
@@ -68,6 +70,14 @@ pub enum Family {
 }
 
 impl Family {
+    /// In a word, for programs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::V4 => "ipv4",
+            Self::V6 => "ipv6",
+        }
+    }
+
     /// That of an address.
     pub fn of(address: IpAddr) -> Self {
         if address.is_ipv4() { Self::V4 } else { Self::V6 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::process::Process;
 use super::site::{Counts, Sources, WatchHealth};
-use crate::cluster::{Basis, Ineligible, Snapshot, Unfit, Verdict};
+use crate::cluster::probes::Overview;
+use crate::cluster::{Basis, Ineligible, LeaseStanding, Snapshot, Unfit, Verdict};
 use crate::dns::counters::{Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};
 use crate::metrics::{self, Exposition};
 use crate::report::{Report, Served};
@@ -34,6 +35,8 @@ pub fn write(sources: &Sources, counts: &Counts, ready: bool, report: Option<&Re
             zone(e, served, &report.cluster, sources);
         }
     }
+    leases(e, report.and_then(|report| report.leases.as_ref()));
+    probes(e, sources, report.and_then(|report| report.probes.as_ref()));
     watches(e, &sources.origin.get().map(|origin| (origin.watches)()).unwrap_or_default());
     let mut responses = e.family(&metrics::HTTP_RESPONSES);
     for (status, count) in &counts.responses {
@@ -189,6 +192,45 @@ fn zone(e: &mut Exposition, served: &Served, cluster: &Snapshot, sources: &Sourc
     e.family(&metrics::ZONE_BUILD).sample(&[], served.build.as_secs_f64());
     e.family(&metrics::ZONE_CHANGED).sample(&[], utc::since_1970(served.changed).as_secs_f64());
     e.family(&metrics::ZONE_PUBLISHED).sample(&[], served.count);
+}
+
+/// Without `--lease-timeout` there are none.
+fn leases(e: &mut Exposition, leases: Option<&LeaseStanding>) {
+    let mut family = e.family(&metrics::LEASES);
+    if let Some(leases) = leases {
+        family.sample(&["current"], leases.known - leases.late).sample(&["late"], leases.late);
+    }
+    let mut family = e.family(&metrics::LEASES_BLIND);
+    leases.map(|leases| family.sample(&[], leases.blind));
+    let mut family = e.family(&metrics::LEASES_HELD);
+    leases.map(|leases| family.sample(&[], leases.held.is_some()));
+}
+
+/// Without `--probe` there are none.
+fn probes(e: &mut Exposition, sources: &Sources, overview: Option<&Overview>) {
+    let families = || overview.iter().flat_map(|overview| &overview.families);
+    let mut targets = e.family(&metrics::PROBE_TARGETS);
+    for counts in families() {
+        for (state, count) in [("in", counts.inside), ("out", counts.out), ("unproven", counts.unproven)] {
+            targets.sample(&[counts.family.label(), state], count);
+        }
+    }
+    let mut blind = e.family(&metrics::PROBES_BLIND);
+    for counts in families() {
+        blind.sample(&[counts.family.label()], counts.blind);
+    }
+    let prober = sources.prober.as_deref();
+    let mut ended = e.family(&metrics::PROBES);
+    for (outcome, count) in prober.iter().flat_map(|prober| prober.ended()) {
+        ended.sample(&[outcome], count);
+    }
+    let mut open = e.family(&metrics::PROBES_OPEN);
+    prober.map(|prober| open.sample(&[], prober.open()));
+    let mut interval = e.family(&metrics::PROBE_INTERVAL);
+    let kept = prober.iter().flat_map(|prober| [("tcp", prober.interval()), ("tls", prober.tls_interval())]);
+    for (transport, kept) in kept.filter(|(_, kept)| !kept.is_zero()) {
+        interval.sample(&[transport], kept.as_secs_f64());
+    }
 }
 
 fn watches(e: &mut Exposition, watches: &[WatchHealth]) {

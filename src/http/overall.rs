@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use super::site::WatchHealth;
+use crate::cluster::probes::Overview;
 use crate::cluster::{Few, Load, Owner};
 use crate::duration::human;
 use crate::report::Report;
@@ -119,6 +120,11 @@ pub fn overall(report: &Report, circumstances: &Circumstances<'_>) -> Overall {
         let (is, its) = if makeshift.len() == 1 { ("is", "its") } else { ("are", "their") };
         let _ = write!(sentence, " {makeshift} {is} not answered with good nodes of {its} own.");
     }
+    let doubts = doubts(report);
+    if !doubts.is_empty() {
+        level = Level::Warning;
+        sentence.push_str(&doubts);
+    }
     if unreadable > 0 {
         level = Level::Warning;
         let what = if unreadable == 1 { "object is left out, since it" } else { "objects are left out, since they" };
@@ -129,6 +135,20 @@ pub fn overall(report: &Report, circumstances: &Circumstances<'_>) -> Overall {
         sentence.push_str(" Stopping.");
     }
     Overall { level, sentence }
+}
+
+/// What could take nodes out besides Ready, and does not now.
+fn doubts(report: &Report) -> String {
+    let mut doubts = String::new();
+    if report.leases.is_some_and(|leases| leases.blind) {
+        doubts.push_str(" Leases cannot be seen: nobody goes out by them.");
+    } else if let Some((overdue, counted)) = report.leases.and_then(|leases| leases.held) {
+        let _ = write!(doubts, " {overdue} of {counted} leases are overdue: nobody goes out by them.");
+    }
+    for family in report.probes.iter().flat_map(Overview::blind) {
+        let _ = write!(doubts, " Probes over {family} see nobody: they take no address out.");
+    }
+    doubts
 }
 
 /// The names that have no address.
@@ -155,6 +175,8 @@ pub fn ago(now: SystemTime, then: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::LeaseStanding;
+    use crate::cluster::probes::{Family, FamilyOverview};
     use crate::report::Served;
     use crate::zone::fixture;
     use std::sync::Arc;
@@ -166,7 +188,7 @@ mod tests {
     fn report() -> Report {
         let served =
             Served { zone: Arc::new(fixture::zone()), since: at(0), changed: at(50), build: Duration::ZERO, count: 3 };
-        Report { cluster: fixture::cluster().snapshot(), served: Some(served), timeline: Vec::new() }
+        Report { cluster: fixture::cluster().snapshot(), served: Some(served), ..Report::default() }
     }
 
     fn circumstances(watches: &[WatchHealth]) -> Circumstances<'_> {
@@ -217,6 +239,31 @@ mod tests {
         ] {
             let overall = overall(&report(), &Circumstances { unreadable, ..circumstances(&[]) });
             assert!(overall.sentence.ends_with(end) && overall.level == Level::Warning, "{overall:?}");
+        }
+    }
+
+    #[test]
+    fn what_takes_nobody_out_for_want_of_sight_is_a_warning() {
+        let leases = LeaseStanding { known: 3, ..LeaseStanding::default() };
+        let family = |family, blind| FamilyOverview { family, unproven: 0, inside: 3, out: 0, blind };
+        let probes = |v4, v6| Overview {
+            families: [family(Family::V4, v4), family(Family::V6, v6)],
+            troubled: Vec::new(),
+            more: 0,
+        };
+        let (blind, held) = (LeaseStanding { blind: true, ..leases }, LeaseStanding { held: Some((2, 3)), ..leases });
+        for (leases, probes, end) in [
+            (leases, probes(false, false), ""),
+            (blind, probes(false, false), " Leases cannot be seen: nobody goes out by them."),
+            (held, probes(false, false), " 2 of 3 leases are overdue: nobody goes out by them."),
+            (leases, probes(false, true), " Probes over IPv6 see nobody: they take no address out."),
+        ] {
+            let mut report = Report { leases: Some(leases), probes: Some(probes), ..report() };
+            report.cluster.areas.retain(|area| !area.addresses.is_empty());
+            report.cluster.services.retain(|service| !service.addresses.is_empty());
+            let overall = overall(&report, &circumstances(&[]));
+            assert_eq!(overall.sentence.split_once("nodes in.").unwrap().1, end);
+            assert_eq!(overall.level == Level::Warning, !end.is_empty(), "{end}");
         }
     }
 }

@@ -140,7 +140,7 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH;
         let served =
             Served { zone: Arc::new(fixture::zone()), since: now, changed: now, build: Duration::ZERO, count: 1 };
-        let report = Report { cluster: fixture::cluster().snapshot(), served: Some(served), timeline: Vec::new() };
+        let report = Report { cluster: fixture::cluster().snapshot(), served: Some(served), ..Report::default() };
         let config = fixture::config();
         for (name, sentence, nodes) in [
             ("home", "It is an area, and 2 of the 3 nodes that list it are in.", "pi-1 pi-2 -pi-3"),

@@ -23,6 +23,7 @@ use super::response::{CSS, HTML, JSON, METRICS, Response, SCRIPT, SVG, TEXT};
 use super::status;
 use crate::dns::context::AnswerConfig;
 use crate::dns::counters::{Outcome, TcpCounters, UdpCounters};
+use crate::probe::Counters as ProberCounters;
 use crate::report::{Ask, Report};
 use crate::thread::Pulses;
 use crate::zone::text::ZoneFile;
@@ -45,6 +46,8 @@ pub struct Sources {
     pub udp: Vec<Arc<UdpCounters>>,
     /// What the TCP server counts.
     pub tcp: Arc<TcpCounters>,
+    /// What the prober counts, if there is one.
+    pub prober: Option<Arc<ProberCounters>>,
     /// Whether the threads move on.
     pub pulses: Pulses,
     /// Whether the daemon is on its way out.

@@ -3,6 +3,8 @@
 //!
 //! In: the report. Out: JSON. The structs below are the format; nothing of the inner types shows through by accident.
 
+mod failover;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
@@ -31,6 +33,8 @@ struct Status<'a> {
     nodes: Vec<OneNode<'a>>,
     areas: Vec<OneArea<'a>>,
     services: Vec<OneService<'a>>,
+    leases: Option<failover::Leases>,
+    probes: Option<failover::Probes>,
     changes: Vec<OneChange>,
 }
 
@@ -190,6 +194,8 @@ pub fn write(
                 priority: service.basis.priority(),
             })
             .collect(),
+        leases: report.leases.as_ref().map(failover::Leases::from),
+        probes: report.probes.as_ref().map(|probes| failover::Probes::of(probes, sources.prober.as_deref())),
         changes: report
             .timeline
             .iter()

@@ -25,7 +25,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 use self::prober::Prober;
-use crate::cluster::probes::{ProbeResult, Targets};
+use crate::cluster::probes::{Outcome, ProbeResult, Targets};
 use crate::thread::Threads;
 
 /// Probes that are open at once, at most: as many as can begin within four seconds.
@@ -59,9 +59,22 @@ pub struct Counters {
     open: AtomicU64,
     interval: AtomicU64,
     tls_interval: AtomicU64,
+    /// By [`Outcome::CODES`].
+    ended: [AtomicU64; Outcome::CODES.len()],
 }
 
 impl Counters {
+    /// Probes that have ended, by how ([`Outcome::code`]).
+    pub fn ended(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Outcome::CODES.into_iter().zip(self.ended.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
+    fn end(&self, outcome: &Outcome) {
+        let code = outcome.code();
+        let place = Outcome::CODES.iter().zip(&self.ended).find(|(known, _)| **known == code);
+        place.map(|(_, count)| count.fetch_add(1, Ordering::Relaxed));
+    }
+
     /// Probes that have begun.
     pub fn started(&self) -> u64 {
         self.started.load(Ordering::Relaxed)
@@ -102,4 +115,31 @@ where
     let stop = threads.stop();
     threads.spawn("prober", move || prober.run(&stop, |batch| results.send(batch.into()).is_ok()))?;
     Ok(counters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::probes::{Failure, OwnFault};
+
+    #[test]
+    fn every_end_is_counted_as_what_it_is() {
+        let counters = Counters::default();
+        let second = Duration::from_secs(1);
+        let failures = [
+            Failure::Refused,
+            Failure::NoAnswer(second),
+            Failure::Silent(second),
+            Failure::Closed,
+            Failure::NotHttp,
+            Failure::Status(503),
+            Failure::Tls("no cipher".into()),
+            Failure::Network(libc::EHOSTUNREACH),
+        ];
+        let own = [OwnFault::System(libc::EMFILE), OwnFault::OwnAddress, OwnFault::Paused];
+        counters.end(&Outcome::Success);
+        failures.map(Outcome::Failure).iter().for_each(|outcome| counters.end(outcome));
+        own.map(Outcome::Ours).iter().for_each(|outcome| counters.end(outcome));
+        assert_eq!(counters.ended().collect::<Vec<_>>(), Outcome::CODES.map(|code| (code, 1)));
+    }
 }

@@ -112,8 +112,11 @@ impl Prober {
             self.give_up(woken);
             self.counters.open.store(self.open.len() as u64, Ordering::Relaxed);
             let is_ripe = self.results.first().is_some_and(|first| first.ended + BATCH <= woken);
-            if is_ripe && !send(std::mem::take(&mut self.results)) {
-                return;
+            if is_ripe {
+                self.results.iter().for_each(|result| self.counters.end(&result.outcome));
+                if !send(std::mem::take(&mut self.results)) {
+                    return;
+                }
             }
         }
     }

@@ -60,6 +60,42 @@ pub enum Outcome {
     Ours(OwnFault),
 }
 
+impl Outcome {
+    /// Every code.
+    pub const CODES: [&'static str; 12] = [
+        "success",
+        "refused",
+        "no-answer",
+        "silent",
+        "closed",
+        "not-http",
+        "status",
+        "tls",
+        "network",
+        "own-error",
+        "own-address",
+        "paused",
+    ];
+
+    /// In a word, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure(Failure::Refused) => "refused",
+            Self::Failure(Failure::NoAnswer(_)) => "no-answer",
+            Self::Failure(Failure::Silent(_)) => "silent",
+            Self::Failure(Failure::Closed) => "closed",
+            Self::Failure(Failure::NotHttp) => "not-http",
+            Self::Failure(Failure::Status(_)) => "status",
+            Self::Failure(Failure::Tls(_)) => "tls",
+            Self::Failure(Failure::Network(_)) => "network",
+            Self::Ours(OwnFault::System(_)) => "own-error",
+            Self::Ours(OwnFault::OwnAddress) => "own-address",
+            Self::Ours(OwnFault::Paused) => "paused",
+        }
+    }
+}
+
 /// Why a probe failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {

@@ -4,6 +4,7 @@
 //! own since all of it leaves the machine.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::super::eligibility::ProbeDown;
 use super::Family;
@@ -40,7 +41,7 @@ pub struct Standing<'a> {
     /// Its address.
     pub address: IpAddr,
     /// What it is probed with.
-    pub spec: &'a Spec,
+    pub spec: &'a Arc<Spec>,
     /// What that says.
     pub state: State,
     /// Why the last probe failed, unless one has succeeded since.
@@ -58,4 +59,15 @@ pub enum State {
     In(u32),
     /// It is out; so many probes in a row succeeded so far.
     Out(u32),
+}
+
+impl State {
+    /// In a word, for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unproven => "unproven",
+            Self::In(_) => "in",
+            Self::Out(_) => "out",
+        }
+    }
 }

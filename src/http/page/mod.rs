@@ -6,6 +6,7 @@
 //! refreshes and sorts.
 
 mod changes;
+mod failover;
 mod names;
 mod plots;
 mod query;
@@ -73,6 +74,8 @@ pub fn render(view: &View<'_>) -> String {
         names::strays(&mut html, view);
         names::skipped(&mut html, view);
         names::unreadable(&mut html, view);
+        failover::leases(&mut html, view);
+        failover::probes(&mut html, view);
         plots::section(&mut html, view);
         changes::section(&mut html, view);
     }

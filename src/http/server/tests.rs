@@ -42,6 +42,7 @@ fn prepare(threads: &Threads) -> (Server, Receiver<Ask>, Arc<AtomicBool>) {
         listening: Vec::new(),
         udp: Vec::new(),
         tcp: Arc::default(),
+        prober: None,
         pulses: threads.pulses(),
         stopping: Arc::clone(&stopping),
         origin: Arc::default(),

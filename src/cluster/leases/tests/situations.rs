@@ -387,5 +387,8 @@ fn five_thousand_nodes_are_judged_at_once() {
     let leases: Vec<_> = asked.iter().map(|node| lease(node, 1)).collect();
     rig.answer(&leases);
     assert_eq!(rig.taken().len(), 2000);
-    assert_eq!(rig.leases.standing(), LeaseStanding { blind: false, held: None, known: 5000, late: 2000 });
+    assert_eq!(
+        rig.leases.standing(),
+        LeaseStanding { timeout: FAST, blind: false, held: None, known: 5000, late: 2000 }
+    );
 }
