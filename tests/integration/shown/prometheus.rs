@@ -44,9 +44,13 @@ fn every_panel_of_the_dashboard_shows_something() {
         return skip("shown: prometheus", "prometheus, from Debian's package prometheus");
     };
     let api = FakeApi::start();
-    api.put(objects::node("attic", "home", "192.0.2.1, 2001:db8::1"));
+    let mut attic = objects::node("attic", "home", "192.0.2.1, 2001:db8::1");
+    attic["metadata"]["annotations"]["k8s.pootis.network/node-probe"] = "none".into(); // nothing leaves this host
+    api.put(attic);
+    api.put(objects::lease("attic", 1));
     let kubeconfig = api.kubeconfig(serde_json::json!({}), serde_json::json!({}));
-    let daemon = Launch::new().flag("--kubeconfig", kubeconfig).flag("--http-listen", "127.0.0.1:0").start();
+    let launch = Launch::new().flag("--kubeconfig", kubeconfig).flag("--http-listen", "127.0.0.1:0");
+    let daemon = launch.flag("--lease-timeout", "1h").flag("--probe", "tcp:443").start();
     daemon.wait_for("home.lb.example.test A", "192.0.2.1");
 
     let folder = tempfile::tempdir().unwrap();
