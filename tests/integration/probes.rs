@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::common::objects::node;
-use super::common::{Launch, skip};
+use super::common::{Daemon, Launch, PATIENCE, PAUSE, skip, web};
 
 /// In the process that runs the test again in a network of its own.
 const INSIDE: &str = "K8S_NODE_DNS_TEST_INSIDE";
@@ -136,7 +137,7 @@ fn a_node_whose_address_does_not_answer_goes_out_and_comes_back() {
         node("self", "home", "198.51.100.1"),
         node("metadata", "home", "169.254.169.254"),
     ];
-    let annotation = |node: &mut serde_json::Value, text: &str| {
+    let annotation = |node: &mut Value, text: &str| {
         node["metadata"]["annotations"]["k8s.pootis.network/node-probe"] = text.into();
     };
     annotation(&mut nodes[2], "tcp:444");
@@ -149,6 +150,7 @@ fn a_node_whose_address_does_not_answer_goes_out_and_comes_back() {
         .flag("--probe", "tcp:443")
         .flag("--probe-interval", "100ms")
         .flag("--probe-timeout", "300ms")
+        .flag("--http-listen", "127.0.0.1:0")
         .start();
     let others = "169.254.169.254 192.0.2.2 192.0.2.3 192.0.2.4 198.51.100.1";
     let all = "169.254.169.254 192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4 198.51.100.1";
@@ -156,6 +158,7 @@ fn a_node_whose_address_does_not_answer_goes_out_and_comes_back() {
     far.wait_for_connections(&["192.0.2.1", "192.0.2.2"], 4);
     far.run("iptables -A INPUT -d 192.0.2.1 -j DROP");
     daemon.wait_for("home.lb.example.test A", others);
+    shows_who_is_out_and_who_never_answered(&daemon);
     far.run("iptables -F");
     daemon.wait_for("home.lb.example.test A", all);
     far.wait_for_connections(&["192.0.2.2"], 1);
@@ -165,5 +168,60 @@ fn a_node_whose_address_does_not_answer_goes_out_and_comes_back() {
     annotation(&mut nodes[0], "none");
     std::fs::write(&path, json!({"apiVersion": "v1", "kind": "List", "items": nodes}).to_string()).unwrap();
     daemon.wait_for("home.lb.example.test A", all);
+    // Nobody answers any more: that is not told from a fault of our own.
+    far.run("iptables -A INPUT -j DROP");
+    let status = wait_for(&daemon, |status| status["probes"]["families"]["ipv4"]["blind"] == true);
+    let summary = status["summary"].as_str().unwrap();
+    assert!(summary.contains("Probes over IPv4 see nobody: they take no address out."), "{summary}");
+    assert!(web::get(daemon.http(), "/").body.contains("<strong>Blind</strong>"));
+    assert!(web::get(daemon.http(), "/metrics").body.contains("probes_blind{family=\"ipv4\"} 1\n"));
     daemon.stop();
+}
+
+fn wait_for(daemon: &Daemon, is_so: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let status: Value = serde_json::from_str(&web::get(daemon.http(), "/status.json").body).unwrap();
+        if is_so(&status) {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "{status:#}");
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// 192.0.2.1 is out, 192.0.2.2 well; nobody listens on port 444 of 192.0.2.3, nor on this host.
+fn shows_who_is_out_and_who_never_answered(daemon: &Daemon) {
+    let state = |status: &Value| status["probes"]["targets"].as_array().unwrap().len();
+    let status = wait_for(daemon, |status| state(status) == 3 && status["probes"]["families"]["ipv4"]["out"] == 1);
+    let family = json!({"in": 1, "out": 1, "unproven": 2, "blind": false});
+    assert_eq!(status["probes"]["families"]["ipv4"], family);
+    let target = |address: &str| {
+        let targets = status["probes"]["targets"].as_array().unwrap();
+        let found = targets.iter().find(|target| target["address"] == address).unwrap();
+        (found["probe"].as_str().unwrap(), found["state"].as_str().unwrap(), found["last_failure"].as_str())
+    };
+    assert_eq!(target("192.0.2.1"), ("tcp:443", "out", Some("no connection within 300ms")));
+    assert_eq!(target("192.0.2.3"), ("tcp:444", "unproven", Some("the connection is refused")));
+    assert_eq!(target("198.51.100.1"), ("tcp:443", "unproven", Some("the connection is refused")));
+    assert!((status["probes"]["interval_seconds"].as_f64().unwrap() - 0.1).abs() < 0.01);
+    let page = web::get(daemon.http(), "/").body;
+    for expect in [
+        "<tr class=unproven><th scope=row>192.0.2.3<td><span class=side>unproven</span><td>&quot;tcp:444&quot;<td>no \
+         verdict: it does not answer from here; the connection is refused",
+        "IPv4: 1 in, 1 out, 2 without a verdict.",
+        "192.0.2.1 is out: ",
+    ] {
+        assert!(page.contains(expect), "{expect} is not in\n{page}");
+    }
+    let metrics = web::get(daemon.http(), "/metrics").body;
+    for expect in [
+        "probe_targets{family=\"ipv4\",state=\"out\"} 1\n",
+        "probe_targets{family=\"ipv4\",state=\"unproven\"} 2\n",
+        "k8s_node_dns_addresses_out{reason=\"probe-down\"} 1\n",
+        "probe_interval_seconds{transport=\"tcp\"} 0.1\n",
+    ] {
+        assert!(metrics.contains(expect), "{expect} is not in\n{metrics}");
+    }
+    assert!(!metrics.contains("probes_total{outcome=\"success\"} 0\n"), "{metrics}");
 }

@@ -15,7 +15,9 @@ const TARGETS: usize = 50;
 pub fn leases(html: &mut Html, view: &View<'_>) {
     let Some(LeaseStanding { timeout, blind, held, known, late }) = view.report.leases else { return };
     heading(html, "leases", "Leases", known);
-    html.raw("<p class=note>A node is out whose Lease is not renewed for ").text(format_args!("{timeout:?}")).raw(". Late: ");
+    html.raw("<p class=note>A node is out whose Lease is not renewed for ")
+        .text(format_args!("{timeout:?}"))
+        .raw(". Late: ");
     html.text(late).raw(" of ").text(known).raw(".</p>\n");
     if blind {
         html.raw(
@@ -78,7 +80,13 @@ fn targets(html: &mut Html, overview: &Overview) {
     html.raw("<th scope=col>How it went last</thead>\n<tbody>\n");
     for target in overview.troubled.iter().take(TARGETS) {
         let Troubled { address, spec, state, .. } = target;
-        html.raw("<tr class=").raw(state.code()).raw("><th scope=row>").text(address).raw("<td><span class=side>").raw(state.code()).raw("</span><td>");
+        html.raw("<tr class=")
+            .raw(state.code())
+            .raw("><th scope=row>")
+            .text(address)
+            .raw("<td><span class=side>")
+            .raw(state.code())
+            .raw("</span><td>");
         html.text(Excerpt::new(&spec.to_string())).raw("<td>").text(Plain(&target.to_string())).raw("\n");
     }
     html.raw("</tbody></table>\n");

@@ -2,6 +2,7 @@
 
 mod browser;
 mod chromium;
+mod failover;
 mod names;
 mod prometheus;
 
