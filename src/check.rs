@@ -7,6 +7,7 @@
 mod api;
 mod ask;
 mod port;
+mod probes;
 mod resolver;
 mod served;
 mod state;
@@ -84,7 +85,7 @@ pub fn check(config: Result<Config, config::Error>, say: &mut dyn FnMut(&Line)) 
     let odd = if odd.is_empty() { odd } else { format!(", but: {odd}") };
     find("flags", Finding::Well(format!("the zone is {}{odd}", config.zone.apex)));
     if api::check(&config, &mut |about, result| find(about, result.into())) {
-        served::check(&config, &mut |about, result| find(about, result.into()));
+        served::check(&config, &mut find);
     }
     port::check(&config, &mut find);
     state::check(&config, &mut find);

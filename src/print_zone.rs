@@ -13,9 +13,24 @@ use crate::zone::text::ZoneFile;
 /// # Errors
 /// The cluster could not be listed.
 pub fn zone_file(config: Config) -> Result<String, load::Error> {
+    let unseen = unseen(&config);
     let Loaded { cluster, .. } = load(config.source, config.annotations, config.policy)?;
     let zone = Zone::build(&config.zone, &cluster);
     let versions = Versions::first(zone.digest(), None, serial::clock(), Instant::now());
     let zone = zone.with_serial(versions.serial());
-    Ok(ZoneFile { config: &config.zone, zone: &zone, cluster: &cluster.snapshot() }.to_string())
+    let file = ZoneFile { config: &config.zone, zone: &zone, cluster: &cluster.snapshot() };
+    Ok(format!("{unseen}{file}"))
+}
+
+/// What a list of the cluster cannot show.
+fn unseen(config: &Config) -> String {
+    let flags = [config.lease_timeout.map(|_| "--lease-timeout"), config.probe.as_ref().map(|_| "--probe")];
+    let flags: Vec<_> = flags.into_iter().flatten().collect();
+    if flags.is_empty() {
+        return String::new();
+    }
+    format!(
+        "; not looked at here: {}. By them the daemon may leave out more; /zone of its status page is what it serves\n",
+        flags.join(" and ")
+    )
 }

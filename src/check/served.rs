@@ -1,6 +1,6 @@
-//! What would be served: how many names, and which nodes are in and out.
+//! What would be served: how many names, and which nodes are in and out; and what would be probed.
 
-use super::Config;
+use super::{Config, Finding, probes};
 use crate::cluster::{Few, Plain};
 use crate::load::{Loaded, load};
 use crate::zone::Zone;
@@ -8,11 +8,11 @@ use crate::zone::Zone;
 /// How many nodes that are left out are named.
 const FEW: usize = 5;
 
-pub(super) fn check(config: &Config, line: &mut dyn FnMut(&'static str, Result<String, String>)) {
+pub(super) fn check(config: &Config, line: &mut dyn FnMut(&'static str, Finding)) {
     let Loaded { cluster, source } =
         match load(config.source.clone(), config.annotations.clone(), config.policy.clone()) {
             Ok(loaded) => loaded,
-            Err(error) => return line("cluster", Err(error.to_string())),
+            Err(error) => return line("cluster", Finding::Failed(error.to_string())),
         };
     let snapshot = cluster.snapshot();
     let is_in = |node: &&std::sync::Arc<crate::cluster::Node>| node.is_in();
@@ -43,11 +43,16 @@ pub(super) fn check(config: &Config, line: &mut dyn FnMut(&'static str, Result<S
         "served",
         if areas == 0 {
             let key = &config.annotations.areas;
-            Err(format!("{text}. No node is in an area: kubectl annotate node NODE {key}=AREA, and its addresses"))
+            Finding::Failed(format!(
+                "{text}. No node is in an area: kubectl annotate node NODE {key}=AREA, and its addresses"
+            ))
         } else if with_addresses == 0 {
-            Err(format!("{text}. No area has a node that is Ready: kubectl get nodes"))
+            Finding::Failed(format!("{text}. No area has a node that is Ready: kubectl get nodes"))
         } else {
-            Ok(text)
+            Finding::Well(text)
         },
     );
+    if let Some(probe) = &config.probe {
+        line("probes", probes::describe(probe, &config.listen, &cluster));
+    }
 }

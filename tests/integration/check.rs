@@ -56,6 +56,34 @@ fn all_is_well_with_an_api_server() {
 }
 
 #[test]
+fn what_would_be_probed_is_told_and_nothing_probed() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let api = FakeApi::start();
+    api.put(objects::node("attic", "home", "192.0.2.1, 2001:db8::1, 127.0.0.1"));
+    let mut cellar = objects::node("cellar", "home", "192.0.2.2");
+    cellar["metadata"]["annotations"]["k8s.pootis.network/node-probe"] = "http:80/healthz".into();
+    api.put(cellar);
+    let mut garage = objects::node("garage", "home", "192.0.2.3");
+    garage["metadata"]["annotations"]["k8s.pootis.network/node-probe"] = "none".into();
+    api.put(garage);
+    let launch = || {
+        let probe = format!("tcp:{port}");
+        Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({}))).flag("--probe", probe)
+    };
+    let (well, out) = check(launch());
+    assert!(well, "{out}");
+    has(&out, &["ok     probes: 3 addresses would be probed every 1s with tcp:", "1 of them as annotations say"]);
+    has(&out, &["never: 1 addresses, as 127.0.0.1 (loopback addresses are never probed)"]);
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "it was probed all the same");
+    let (_, out) = check(launch().flag("--probe-annotation", "example.test/another"));
+    has(&out, &["ok     probes: 4 addresses", ", 0 of them as annotations say"]);
+    let (_, out) = check(Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({}))));
+    assert!(!out.contains("probes: "), "{out}");
+}
+
+#[test]
 fn a_flag_that_is_wrong_is_a_line() {
     let (well, out) = check(Launch::new().flag("--ttl", "soon"));
     assert!(!well);

@@ -116,3 +116,20 @@ fn what_cannot_be_loaded_is_an_error_that_says_why() {
     assert_eq!(status, Some(1), "{log}");
     assert!(log.contains("did not list nodes within 10 s"), "{log}");
 }
+
+#[test]
+fn what_a_list_cannot_show_is_said() {
+    let api = FakeApi::start();
+    api.put(objects::node("attic", "home", "192.0.2.1"));
+    let print = |flags: &[(&str, &str)]| {
+        let launch = Launch::new().flag("--kubeconfig", api.kubeconfig(json!({}), json!({})));
+        let (status, zone, log) = print(flags.iter().fold(launch, |launch, (flag, value)| launch.flag(flag, value)));
+        assert_eq!((status, log.as_str()), (Some(0), ""));
+        zone
+    };
+    let zone = print(&[("--lease-timeout", "35s"), ("--probe", "tcp:443")]);
+    assert!(zone.starts_with("; not looked at here: --lease-timeout and --probe. By them"), "{zone}");
+    loads(&zone);
+    assert!(print(&[("--probe", "tcp:443")]).starts_with("; not looked at here: --probe. By"), "{zone}");
+    assert!(!print(&[]).contains("not looked at here"), "{zone}");
+}

@@ -96,9 +96,12 @@ fn promtool_has_no_complaint() {
         return skip("http: promtool", "promtool, from Debian's package prometheus");
     };
     let api = FakeApi::start();
-    api.put(objects::node("attic", "home", "192.0.2.1, 2001:db8::1"));
+    let mut attic = objects::node("attic", "home", "192.0.2.1, 2001:db8::1");
+    attic["metadata"]["annotations"]["k8s.pootis.network/node-probe"] = "none".into(); // nothing leaves this host
+    api.put(attic);
     let kubeconfig = api.kubeconfig(serde_json::json!({}), serde_json::json!({}));
-    let from_api = Launch::new().flag("--kubeconfig", kubeconfig).flag("--http-listen", "127.0.0.1:0").start();
+    let from_api = Launch::new().flag("--kubeconfig", kubeconfig).flag("--http-listen", "127.0.0.1:0");
+    let from_api = from_api.flag("--lease-timeout", "1h").flag("--probe", "tcp:443").start();
     from_api.wait_for("home.lb.example.test A", "192.0.2.1");
     let from_file = example();
     for daemon in [&from_api, &from_file] {
