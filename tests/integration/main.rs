@@ -43,6 +43,8 @@ mod real_api;
 #[cfg(test)]
 mod real_credentials;
 #[cfg(test)]
+mod real_failover;
+#[cfg(test)]
 mod real_faults;
 #[cfg(test)]
 mod real_leases;

@@ -43,16 +43,9 @@ impl Cluster {
         if output.status.success() && !warned { Ok(out) } else { Err(err) }
     }
 
-    /// Starts controllers of Kubernetes, with more flags of theirs: the API server alone only writes down what is wanted.
+    /// Starts controllers of Kubernetes, with more flags of theirs.
     pub(super) fn controllers(&self, names: &str, more: &[&str]) -> Option<Process> {
-        let mut command = Command::new(find("kube-controller-manager")?);
-        let file = |name: &str| self.api.authority_file.with_file_name(name).into_os_string().into_string().unwrap();
-        command.args(["--leader-elect=false", "--bind-address=127.0.0.1", &format!("--secure-port={}", free_port())]);
-        command
-            .args([&format!("--controllers={names}"), &format!("--kubeconfig={}", self.kubectl.kubeconfig.display())]);
-        command.args([&format!("--service-account-private-key-file={}", file("sa.key"))]);
-        command.args([&format!("--cert-dir={}", file("kube-controller-manager"))]).args(more);
-        Some(Process::start(&mut command, Path::new(&file("kube-controller-manager.log"))))
+        Some(self.api.controllers(&find("kube-controller-manager")?, names, more))
     }
 
     /// Makes a namespace that takes nothing but what Pod Security calls restricted.

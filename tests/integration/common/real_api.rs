@@ -127,6 +127,21 @@ impl RealApi {
         self.wait_until_ready();
     }
 
+    /// Starts controllers of Kubernetes, with more flags of theirs: the API server alone only writes down what is wanted.
+    pub(crate) fn controllers(&self, program: &Path, names: &str, more: &[&str]) -> Process {
+        let path = |name: &str| self.folder.path().join(name).into_os_string().into_string().unwrap();
+        let (certificate, key) =
+            self.authority.client("admin", "system:masters").write(self.folder.path(), "controllers");
+        let user = json!({"client-certificate": certificate, "client-key": key});
+        let kubeconfig = self.kubeconfig_for("controllers", self.port, &user);
+        let mut command = Command::new(program);
+        command.args(["--leader-elect=false", "--bind-address=127.0.0.1", &format!("--secure-port={}", free_port())]);
+        command.args([&format!("--controllers={names}"), &format!("--kubeconfig={}", kubeconfig.display())]);
+        command.args([&format!("--service-account-private-key-file={}", path("sa.key"))]);
+        command.args([&format!("--cert-dir={}", path("kube-controller-manager"))]).args(more);
+        Process::start(&mut command, Path::new(&path("kube-controller-manager.log")))
+    }
+
     fn url(&self, path: &str) -> String {
         format!("https://127.0.0.1:{}{path}", self.port)
     }
