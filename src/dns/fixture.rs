@@ -31,6 +31,10 @@ pub(super) fn in_a_child(command: &[&str]) -> bool {
         "{text}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    // What was measured there, without what the harness says.
+    let harness = ["running 1 test", "test "];
+    let measured = text.lines().filter(|line| !line.is_empty() && !harness.iter().any(|start| line.starts_with(start)));
+    measured.for_each(|line| println!("{line}"));
     false
 }
 

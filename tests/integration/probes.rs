@@ -1,6 +1,8 @@
 //! `--probe`, in a network of the test's own: nodes that are in it as addresses of another network namespace, and the
 //! daemon that probes them from here.
 
+mod deaths;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -51,6 +53,10 @@ fn in_a_network() -> bool {
     let text = String::from_utf8_lossy(&output.stdout);
     let passed = output.status.success() && text.contains("1 passed");
     assert!(passed, "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    // What was measured there, without what the harness says.
+    let harness = ["running 1 test", "test "];
+    let measured = text.lines().filter(|line| !line.is_empty() && !harness.iter().any(|start| line.starts_with(start)));
+    measured.for_each(|line| println!("{line}"));
     false
 }
 
