@@ -101,6 +101,47 @@ fn a_wrong_annotation_is_named_with_its_remedy_and_the_node_is_answered() {
 }
 
 #[test]
+fn annotations_that_only_an_enemy_writes_cost_their_node_nothing() {
+    let api = FakeApi::start();
+    let long = "x".repeat(200_000);
+    let hostile = [
+        ("node-maintenance", "2026-02-30T00:00:00Z"),
+        ("node-maintenance", "0001-01-01T00:00:00Z"), // over for a while
+        ("node-maintenance", &long),
+        ("node-priority", "-99999999999999999999"),
+        ("node-priority", "\u{202e}0"),
+        ("node-priority", &long),
+        ("node-probe", "tcp:169.254.169.254:80"),
+        ("node-probe", "http:80/ HTTP/1.1\r\nHost: evil"),
+        ("node-probe", &long),
+    ];
+    // Addresses that are never probed.
+    for ((key, value), number) in hostile.iter().zip(1..) {
+        api.put(annotate(objects::node(&format!("n{number}"), "home", &format!("127.0.1.{number}")), key, value));
+    }
+    api.put(annotate(objects::node("far", "away", "127.0.2.1"), "node-maintenance", "9999-12-31T23:59:59Z"));
+    let daemon = serving(&api, &[("--probe", "tcp:9"), ("--when-none", "empty")]);
+    let all = (1..=hostile.len()).map(|number| format!("127.0.1.{number}")).collect::<Vec<_>>().join(" ");
+    daemon.wait_for("home.lb.example.test A", &all);
+    daemon.wait_for("away.lb.example.test A", "NODATA");
+    for (number, words) in [
+        (1, ["maintenance \"2026-02-30T00:00:00Z\" is skipped", "2026-11-24T06:00:00Z"]),
+        (3, ["maintenance \"xxx", "write true"]),
+        (4, ["priority \"-99999999999999999999\" is skipped", "whole number of 32 bits"]),
+        (5, ["priority \"\\u{202e}0\" is skipped", "write one as 10"]),
+        (6, ["priority \"xxx", "write one as 10"]),
+        (7, ["probe \"tcp:169.254.169.254:80\" is skipped", "write tcp:443"]),
+        (8, ["probe \"http:80/ HTTP/1.1\\r\\nHost: evil\" is skipped", "write tcp:443"]),
+        (9, ["probe \"xxx", "or none"]),
+    ] {
+        let line = daemon.wait_for_log(&[&format!("node n{number}:"), words[0], words[1]]);
+        assert!(line.len() < 500, "{} bytes: {line:.500}", line.len());
+    }
+    assert_eq!(daemon.lines_with(&["node n2:"]), [""; 0]);
+    daemon.stop();
+}
+
+#[test]
 fn a_wrong_flag_is_exit_status_2_and_says_what_is_allowed() {
     for (flag, value, words) in [
         ("--areas-label", "zone=a", &["\"zone=a\"", "key alone"][..]),

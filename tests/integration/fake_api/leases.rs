@@ -2,12 +2,12 @@
 //!
 //! The leases here last two seconds, so that 1.1 s is the shortest timeout that they allow.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::common::{Verb, Vigil};
+use crate::common::{PAUSE, Verb, Vigil};
 
 /// All nodes' area, with three of them.
 const AREA: &str = "home.lb.example.test A";
@@ -23,17 +23,26 @@ fn short_lease(node: &str, renewal: u32) -> serde_json::Value {
     lease
 }
 
+/// What a kubelet writes for the so-manieth time.
+type Writes = fn(&str, u32) -> serde_json::Value;
+
 /// Renews the leases of these nodes like kubelets, until it is dropped.
 struct Kubelets<'a> {
     api: &'a FakeApi,
+    writes: Writes,
     beating: Vec<(&'static str, AtomicBool)>,
+    renewals: AtomicU32,
     ended: AtomicBool,
 }
 
 impl<'a> Kubelets<'a> {
     fn run<T>(api: &'a FakeApi, nodes: &[&'static str], test: impl FnOnce(&Self) -> T) -> T {
+        Self::run_with(api, nodes, short_lease, test)
+    }
+
+    fn run_with<T>(api: &'a FakeApi, nodes: &[&'static str], writes: Writes, test: impl FnOnce(&Self) -> T) -> T {
         let beating = nodes.iter().map(|node| (*node, AtomicBool::new(true))).collect();
-        let kubelets = Self { api, beating, ended: AtomicBool::new(false) };
+        let kubelets = Self { api, writes, beating, renewals: AtomicU32::new(0), ended: AtomicBool::new(false) };
         thread::scope(|scope| {
             scope.spawn(|| kubelets.beat());
             let _ends = Ends(&kubelets.ended);
@@ -47,8 +56,17 @@ impl<'a> Kubelets<'a> {
                 return;
             }
             let alive = self.beating.iter().filter(|(_, beats)| beats.load(Ordering::Relaxed));
-            alive.for_each(|(node, _)| self.api.put(short_lease(node, renewal)));
+            alive.for_each(|(node, _)| self.api.put((self.writes)(node, renewal)));
+            self.renewals.store(renewal, Ordering::Relaxed);
             thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Waits until they have renewed so often, five times a second.
+    fn wait_for_renewals(&self, count: u32) {
+        let until = self.renewals.load(Ordering::Relaxed) + count;
+        while self.renewals.load(Ordering::Relaxed) < until {
+            thread::sleep(PAUSE);
         }
     }
 
@@ -207,12 +225,55 @@ fn leases_that_are_no_good_take_nobody_out() {
         api.put(objects::node(node, "home", &format!("192.0.2.{number}")));
         api.put(short_lease(node, 0));
     }
+    let mut lease = short_lease("f", 0);
+    lease["spec"]["leaseDurationSeconds"] = i32::MAX.into();
+    api.put(lease);
+    api.put(objects::node("f", "home", "192.0.2.6"));
     Kubelets::run(&api, &["e"], |_| {
         let daemon = launch(&api).start();
         daemon.wait_for_log(&["Lease kube-node-lease/b", "is left out"]);
         daemon.wait_for_log(&["the Lease of node a is held by nobody", "judged without"]);
+        daemon.wait_for_log(&["the Lease of node f lasts 2147483647 s", "nodeLeaseDurationSeconds"]);
         // The one among them that has a good one which is not renewed: the time of all is up.
-        daemon.wait_for(AREA, "192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.5");
+        daemon.wait_for(AREA, "192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.5 192.0.2.6");
+        daemon.stop();
+    });
+}
+
+/// The clock of `a` jumps between 1970 and 2200, that of `b` goes backwards, and `c` is well.
+fn wild_clocks(node: &str, renewal: u32) -> serde_json::Value {
+    let mut lease = short_lease(node, renewal);
+    let renewed = match (node, renewal % 2) {
+        ("a", 0) => "1970-01-01T00:00:00.000000Z".to_owned(),
+        ("a", _) => "2200-01-01T00:00:00.000000Z".to_owned(),
+        ("b", _) => format!("2026-11-23T16:00:00.{:06}Z", 999_999 - renewal),
+        _ => return lease,
+    };
+    lease["spec"]["renewTime"] = renewed.into();
+    lease
+}
+
+#[test]
+fn by_whatever_clock_who_renews_is_in_and_who_does_not_goes_out() {
+    let api = three_nodes();
+    // More than there are nodes, and none of them is ever renewed: they must not hold the others.
+    for number in 0..8 {
+        let mut lease = short_lease(&format!("gone-{number}"), 0);
+        lease["spec"]["renewTime"] = ["1970-01-01T00:00:00.000000Z", "2200-01-01T00:00:00.000000Z"][number % 2].into();
+        api.put(lease);
+    }
+    Kubelets::run_with(&api, &NODES, wild_clocks, |kubelets| {
+        let daemon = watching_leases(&api);
+        let vigil = Vigil::over(&daemon, AREA);
+        kubelets.wait_for_renewals(20); // twice the timeout, and more
+        vigil.saw_only(&[ALL]);
+        for (node, others) in [("a", "192.0.2.2 192.0.2.3"), ("b", "192.0.2.1 192.0.2.3")] {
+            kubelets.set(node, false);
+            daemon.wait_for(AREA, others);
+            kubelets.set(node, true);
+            daemon.wait_for(AREA, ALL);
+        }
+        assert_eq!(daemon.lines_with(&["gone-"]), [""; 0], "nodes that are not there are nobody's business");
         daemon.stop();
     });
 }
