@@ -18,9 +18,9 @@ use super::{in_a_network, ip, run};
 /// A web server that says when it was asked.
 const SERVER: &str = "
 import socket
-s = socket.socket()
+s = socket.socket(socket.AF_INET6)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(('', 80))
+s.bind(('::', 80))
 s.listen(100)
 while True:
     try:
@@ -61,6 +61,7 @@ impl Host {
         // The card is the same whenever it boots.
         assert!(host.run(&format!("ip link set eth0 address 02:00:00:00:00:0{number}")));
         assert!(host.run(&format!("ip addr add 192.0.2.{number}/24 dev eth0")));
+        assert!(host.run(&format!("ip addr add 2001:db8::{number}/64 dev eth0 nodad")));
         assert!(host.run("ip link set eth0 up"));
         host
     }
@@ -84,7 +85,7 @@ impl Host {
     fn resets(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/net/snmp", self.shell.id())).unwrap();
         let [names, values] = ["Tcp: RtoAlgorithm", "Tcp: "].map(|start| {
-            let line = text.lines().filter(|line| line.starts_with(start)).last().unwrap();
+            let line = text.lines().rfind(|line| line.starts_with(start)).unwrap();
             line.split(' ').collect::<Vec<_>>()
         });
         values[names.iter().position(|name| *name == "OutRsts").unwrap()].parse().unwrap()
@@ -143,18 +144,28 @@ fn however_a_host_dies_it_is_out_in_seconds_and_comes_back() {
     }
     ip("link add lan type bridge");
     ip("addr add 192.0.2.254/24 dev lan");
+    ip("addr add 2001:db8::254/64 dev lan nodad");
     ip("link set lan up");
     let [mut one, mut two] = [1, 2].map(Host::boot);
-    let nodes = [node("one", "home", "192.0.2.1"), node("two", "home", "192.0.2.2")];
+    let nodes = [("one", "192.0.2.1, 2001:db8::1"), ("two", "192.0.2.2, 2001:db8::2")];
+    let nodes = nodes.map(|(name, addresses)| node(name, "home", addresses));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cluster.yaml");
     std::fs::write(&path, json!({"apiVersion": "v1", "kind": "List", "items": nodes}).to_string()).unwrap();
     [&mut one, &mut two].into_iter().for_each(Host::serve);
     let daemon = Launch::new().flag("--cluster-file", &path).flag("--probe", "http:80/").start();
     daemon.wait_for(HOME, BOTH);
-    [&mut one, &mut two].into_iter().for_each(|host| host.wait_for_requests(4)); // both are armed
+    [&mut one, &mut two].into_iter().for_each(|host| host.wait_for_requests(8)); // all are armed
 
-    let mut numbers = Vec::new();
+    // IPv6 alone, while it keeps its IPv4.
+    let died = Instant::now();
+    assert!(one.run("ip6tables -A INPUT -p tcp -j DROP"));
+    daemon.wait_for("home.lb.example.test AAAA", "2001:db8::2");
+    let mut numbers = vec![format!("IPv6 alone dropped {:.2} s (6.5 promised)", died.elapsed().as_secs_f64())];
+    assert_eq!(daemon.ask(HOME), BOTH);
+    assert!(one.run("ip6tables -F"));
+    daemon.wait_for("home.lb.example.test AAAA", "2001:db8::1 2001:db8::2");
+
     for (name, dies, lives, promised) in [
         ("refused", "iptables -A INPUT -p tcp -j REJECT --reject-with tcp-reset", "iptables -F", 3.5),
         ("dropped", "iptables -A INPUT -j DROP", "iptables -F", 6.5),
