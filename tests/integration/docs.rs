@@ -267,7 +267,9 @@ fn failover_sets_are_what_the_page_says() {
         let values: serde_json::Value = serde_yaml::from_str(&values).unwrap();
         let config = values["config"].as_object().unwrap();
         assert_eq!(config["ttl"].to_string(), cells[2], "{line}");
-        for (flag, value) in [("--lease-timeout", "leaseTimeout"), ("--up-after", "upAfter"), ("--when-none", "whenNone")] {
+        for (flag, value) in
+            [("--lease-timeout", "leaseTimeout"), ("--up-after", "upAfter"), ("--when-none", "whenNone")]
+        {
             // The last set has "those of 30 s".
             if let Some((_, rest)) = cells[3].split_once(flag) {
                 assert!(rest.trim().starts_with(config[value].as_str().unwrap()), "{flag}: {line}");
