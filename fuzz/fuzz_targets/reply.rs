@@ -35,6 +35,7 @@ static CONFIG: LazyLock<AnswerConfig> = LazyLock::new(|| AnswerConfig {
     server_id: Some("server-1".to_owned()),
     version_bind: Some("fuzzed".to_owned()),
     cookie_secrets: vec![[1; 16], [2; 16]],
+    max_answers: None,
 });
 
 fuzz_target!(|query: &[u8]| {
