@@ -109,28 +109,32 @@ const BRACE: u8 = b'{' ^ b'[';
 
 #[inline]
 fn masks(block: &[u8; BLOCK]) -> Masks {
-    Masks {
-        quotes: mask(block, |byte| byte == b'"'),
-        // Hardly any block has one, and to look whether is faster than to find where.
-        backslashes: if has(block, b'\\') { mask(block, |byte| byte == b'\\') } else { 0 },
-        opening: mask(block, |byte| byte | BRACE == b'{'),
-        closing: mask(block, |byte| byte | BRACE == b'}'),
+    let mut masks = Masks { quotes: 0, backslashes: 0, opening: 0, closing: 0 };
+    for (number, word) in block.as_chunks::<8>().0.iter().enumerate() {
+        let (word, shift) = (u64::from_le_bytes(*word), number * 8);
+        let folded = word | ONES * u64::from(BRACE);
+        masks.quotes |= equal(word, b'"') << shift;
+        masks.backslashes |= equal(word, b'\\') << shift;
+        masks.opening |= equal(folded, b'{') << shift;
+        masks.closing |= equal(folded, b'}') << shift;
     }
+    masks
 }
 
-#[inline]
-fn has(block: &[u8; BLOCK], wanted: u8) -> bool {
-    block.iter().fold(false, |has, byte| has | (*byte == wanted))
-}
+/// A one in each byte.
+const ONES: u64 = u64::MAX / 0xff;
 
-/// A bit for each byte, the first one lowest. Compilers compare many bytes with one instruction here, and then eight
-/// bytes that are 0 or 1 become eight bits by a multiplication that moves each of them to its place in the highest byte.
+/// A bit for each of eight bytes that is this one, the lowest byte's first. Eight bytes are compared in a register: compilers
+/// find the instructions that compare sixteen only when they compile for speed at any size.
 #[inline]
-fn mask(block: &[u8; BLOCK], is: impl Fn(u8) -> bool) -> u64 {
+fn equal(word: u64, byte: u8) -> u64 {
+    const HIGH: u64 = ONES << 7;
     const GATHER: u64 = 0x0102_0408_1020_4080;
-    let flags = block.map(|byte| u8::from(is(byte)));
-    let eights = flags.as_chunks::<8>().0.iter().enumerate();
-    eights.fold(0, |mask, (number, eight)| mask | u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56 << (number * 8))
+    let differs = word ^ (ONES * u64::from(byte));
+    // No sum of seven bits carries into the next byte.
+    let differs = ((differs & !HIGH) + !HIGH) | differs;
+    // The highest bits move to the lowest of their bytes, and from there each to its place in the highest byte.
+    ((!differs & HIGH) >> 7).wrapping_mul(GATHER) >> 56
 }
 
 #[cfg(test)]
