@@ -39,8 +39,8 @@ cargo_home=$(realpath "${CARGO_HOME:-$HOME/.cargo}")
 export RUSTC_WRAPPER=$PWD/.ci/rustc-remap.sh REMAP_CARGO=$cargo_home REMAP_SOURCE=$PWD
 c="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$PWD=/k8s-node-dns"
 
-# Small: functions are inlined a little less than for -O3, and since a panic does not unwind, nobody reads the tables for it.
-rust=(-C llvm-args=-inline-threshold=150 -C "link-arg=-Wl,-T,.ci/no-unwind-tables.ld,--no-eh-frame-hdr")
+# Since a panic does not unwind, nobody reads the tables for it.
+rust=(-C "link-arg=-Wl,-T,.ci/no-unwind-tables.ld,--no-eh-frame-hdr")
 cargo=(cargo)
 
 with_debian() {

@@ -112,7 +112,7 @@ fn masks(block: &[u8; BLOCK]) -> Masks {
     let mut masks = Masks { quotes: 0, backslashes: 0, opening: 0, closing: 0 };
     for (number, word) in block.as_chunks::<8>().0.iter().enumerate() {
         let (word, shift) = (u64::from_le_bytes(*word), number * 8);
-        let folded = word | ONES * u64::from(BRACE);
+        let folded = word | (ONES * u64::from(BRACE));
         masks.quotes |= equal(word, b'"') << shift;
         masks.backslashes |= equal(word, b'\\') << shift;
         masks.opening |= equal(folded, b'{') << shift;
