@@ -10,7 +10,7 @@ use k8s_node_dns::dns::answer::answer;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, MAX_UDP, Transport};
 use k8s_node_dns::dns::message::probable_name;
 use k8s_node_dns::dns::mmsg::MAX_QUERY;
-use k8s_node_dns::dns::plain;
+use k8s_node_dns::dns::plain::{self, All};
 use k8s_node_dns::kube::objects::{Condition, Node};
 use k8s_node_dns::kube::{Change, WatchEvent};
 use k8s_node_dns::zone::names::AHEAD;
@@ -101,7 +101,7 @@ impl Responder {
         let [hint, ..] = ahead;
         let Some(place) = message.get_mut(..query.len()) else { return &[] };
         place.copy_from_slice(query);
-        if let Some(answered) = plain::answer(message, query.len(), zone, hint, self.rotation) {
+        if let Some(answered) = plain::answer(message, query.len(), zone, hint, self.rotation, All) {
             return message.get(..answered.len()).unwrap_or_default();
         }
         let context = Context {

@@ -21,7 +21,7 @@ use k8s_node_dns::dns::answer::answer;
 use k8s_node_dns::dns::context::{AnswerConfig, Context, MAX_UDP, Transport};
 use k8s_node_dns::dns::message::probable_name;
 use k8s_node_dns::dns::mmsg::MAX_QUERY;
-use k8s_node_dns::dns::plain;
+use k8s_node_dns::dns::plain::{self, All};
 use k8s_node_dns::zone::Zone;
 use k8s_node_dns::zone::names::{AHEAD, Name};
 use libfuzzer_sys::fuzz_target;
@@ -72,7 +72,7 @@ fn check_plain(query: &[u8], zone: &Zone, hint: Option<&Name>, expect: &[u8]) {
     let mut message = [0xFF; MAX_QUERY];
     let Some(place) = message.get_mut(..query.len()) else { return };
     place.copy_from_slice(query);
-    if let Some(answered) = plain::answer(&mut message, query.len(), zone, hint, query.len() as u32) {
+    if let Some(answered) = plain::answer(&mut message, query.len(), zone, hint, query.len() as u32, All) {
         assert_eq!(message[..answered.len()], *expect);
     }
 }

@@ -34,16 +34,6 @@ const FEW: u32 = 8;
 pub trait Window: Copy {
     /// How many of `count` records.
     fn of(self, count: u32) -> u32;
-
-    /// [`answer`], or [`answer_window`].
-    fn answer(
-        self,
-        message: &mut [u8; MAX_QUERY],
-        len: usize,
-        zone: &Zone,
-        hint: Option<&Name>,
-        rotation: u32,
-    ) -> Option<Answered>;
 }
 
 /// All of them.
@@ -55,18 +45,6 @@ impl Window for All {
     fn of(self, count: u32) -> u32 {
         count
     }
-
-    #[inline(always)]
-    fn answer(
-        self,
-        message: &mut [u8; MAX_QUERY],
-        len: usize,
-        zone: &Zone,
-        hint: Option<&Name>,
-        rotation: u32,
-    ) -> Option<Answered> {
-        answer(message, len, zone, hint, rotation)
-    }
 }
 
 /// At most so many: a window that moves by one from reply to reply, as the start of the RRset does.
@@ -77,18 +55,6 @@ impl Window for AtMost {
     #[inline(always)]
     fn of(self, count: u32) -> u32 {
         count.min(self.0.get())
-    }
-
-    #[inline(always)]
-    fn answer(
-        self,
-        message: &mut [u8; MAX_QUERY],
-        len: usize,
-        zone: &Zone,
-        hint: Option<&Name>,
-        rotation: u32,
-    ) -> Option<Answered> {
-        answer_window(message, len, zone, hint, rotation, self)
     }
 }
 
@@ -154,39 +120,16 @@ impl Asked {
 }
 
 /// Turns the query that is the first `len` octets of `message` into its reply, if it is a plain question. `hint`: the name
-/// of the zone that it probably asks for. Addresses start with the one that `rotation` says.
+/// of the zone that it probably asks for. Addresses are as many as `window` says, and start with the one that `rotation`
+/// says.
 #[inline(never)]
-pub fn answer(
+pub fn answer<W: Window>(
     message: &mut [u8; MAX_QUERY],
     len: usize,
     zone: &Zone,
     hint: Option<&Name>,
     rotation: u32,
-) -> Option<Answered> {
-    answer_with(message, len, zone, hint, rotation, All)
-}
-
-/// The same with as many addresses as `window` says.
-#[inline(never)]
-pub fn answer_window(
-    message: &mut [u8; MAX_QUERY],
-    len: usize,
-    zone: &Zone,
-    hint: Option<&Name>,
-    rotation: u32,
-    window: AtMost,
-) -> Option<Answered> {
-    answer_with(message, len, zone, hint, rotation, window)
-}
-
-#[inline(always)]
-fn answer_with(
-    message: &mut [u8; MAX_QUERY],
-    len: usize,
-    zone: &Zone,
-    hint: Option<&Name>,
-    rotation: u32,
-    window: impl Window,
+    window: W,
 ) -> Option<Answered> {
     let asked = Asked::parse(message, len)?;
     let name = asked.name(message)?;

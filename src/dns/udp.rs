@@ -20,7 +20,7 @@ use super::counters::{Family, Outcome, UdpCounters};
 use super::limits::{Kind, Limiter, RateLimits};
 use super::message::probable_name;
 use super::mmsg::{Batch, Datagram, Wait};
-use super::plain::{All, AtMost, Window};
+use super::plain::{self, All, AtMost, Window};
 use super::trouble::{PAUSE, Trouble};
 use crate::thread::Stop;
 use crate::zone::names::{AHEAD, Name};
@@ -255,7 +255,8 @@ where
             let family = if datagram.is_ipv4() { Family::V4 } else { Family::V6 };
             let hint = hints.next().copied().flatten();
             let (rotation, window) = (self.rotation, self.window);
-            let plain = zone.and_then(|zone| window.answer(datagram.octets, datagram.len, zone, hint, rotation));
+            let plain =
+                zone.and_then(|zone| plain::answer(datagram.octets, datagram.len, zone, hint, rotation, window));
             let (answered, len) = match (plain, &mut self.limiter) {
                 (Some(answered), None) => (answered, answered.len()),
                 (Some(answered), Some(limiter)) => {

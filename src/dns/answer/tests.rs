@@ -21,7 +21,7 @@ use super::answer;
 use crate::dns::context::{AnswerConfig, Context, Transport};
 use crate::dns::message::question;
 use crate::dns::mmsg::MAX_QUERY;
-use crate::dns::plain;
+use crate::dns::plain::{self, All, AtMost};
 use crate::zone::names::AHEAD;
 use crate::zone::{Zone, fixture};
 
@@ -141,10 +141,8 @@ fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport, rotation: u32,
             if let Some(place) = message.get_mut(..query.len()).filter(|_| transport == Transport::Udp) {
                 place.copy_from_slice(query);
                 let plain = match config.max_answers {
-                    None => plain::answer(&mut message, query.len(), zone, hint, rotation),
-                    Some(most) => {
-                        plain::answer_window(&mut message, query.len(), zone, hint, rotation, plain::AtMost(most))
-                    }
+                    None => plain::answer(&mut message, query.len(), zone, hint, rotation, All),
+                    Some(most) => plain::answer(&mut message, query.len(), zone, hint, rotation, AtMost(most)),
                 };
                 if let Some(answered) = plain {
                     assert_eq!(message[..answered.len()], reply, "{hint:?}");

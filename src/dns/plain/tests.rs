@@ -23,7 +23,7 @@ fn ask(zone: &Zone, parts: &[&[u8]]) -> Option<Answered> {
     let mut ahead = [None; AHEAD];
     let asked = parts.get(1).filter(|name| name.last() == Some(&0));
     zone.look_ahead([asked.copied()].into_iter(), &mut ahead);
-    let answered = answer(&mut message, query.len(), zone, ahead[0], 1);
+    let answered = answer(&mut message, query.len(), zone, ahead[0], 1, All);
     assert!(answered.is_some() || message.starts_with(&query), "a query without reply stays as it is");
     answered
 }
