@@ -33,6 +33,7 @@ SECTIONS = {
     "latency": latency.latency,
     "workers": workers.workers,
     "limit": cpu.limit,
+    "answers": cpu.answers,
     "flood": flood.flood,
     "binary": cpu.binary,
 }
