@@ -148,21 +148,25 @@ impl Table {
     }
 
     /// The account, or the one that makes way for it, with its value.
-    fn find<'a>(&self, set: &'a Set, tag: u64, now: Moment) -> (&'a AtomicU64, u64) {
-        let Set([first, others @ ..]) = set;
-        let value = first.load(Ordering::Relaxed);
-        if value >> TAG_SHIFT == tag {
-            return (first, value);
-        }
-        let (mut least, mut found) = (self.debt(value, now), (first, value));
-        for entry in others {
-            let value = entry.load(Ordering::Relaxed);
+    #[inline]
+    fn find<'a>(&self, Set(accounts): &'a Set, tag: u64, now: Moment) -> (&'a AtomicU64, u64) {
+        for account in accounts {
+            let value = account.load(Ordering::Relaxed);
             if value >> TAG_SHIFT == tag {
-                return (entry, value);
+                return (account, value);
             }
+        }
+        // One with nothing on it says no more than none at all, so that the first such will do.
+        let [first, ..] = accounts;
+        let (mut least, mut found) = (u64::MAX, (first, 0));
+        for account in accounts {
+            let value = account.load(Ordering::Relaxed);
             let debt = self.debt(value, now);
             if debt < least {
-                (least, found) = (debt, (entry, value));
+                (least, found) = (debt, (account, value));
+            }
+            if debt == 0 {
+                break;
             }
         }
         found
