@@ -41,6 +41,9 @@ c="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$PWD=/k8s-node-dns"
 
 # Since a panic does not unwind, nobody reads the tables for it.
 rust=(-C "link-arg=-Wl,-T,.ci/no-unwind-tables.ld,--no-eh-frame-hdr")
+# Nearly all addresses that the program puts right at its start (musl does) are multiples of eight, which can be listed in
+# a bit each instead of 24 octets: 115 KiB. Debian's binutils know that for x86_64.
+[ "$arch" != x86_64 ] || rust+=(-C "link-arg=-Wl,-z,pack-relative-relocs")
 cargo=(cargo)
 
 with_debian() {
