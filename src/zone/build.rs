@@ -30,24 +30,28 @@ pub struct Zone {
     /// Names that DNS cannot have, as text.
     skipped: BTreeSet<String>,
     serial: Serial,
-    soa: Soa,
+    pub(super) soa: Soa,
 }
 
 /// What only the configuration decides.
 #[derive(Debug)]
 pub(super) struct Fixed {
-    config: ZoneConfig,
+    pub(super) config: ZoneConfig,
     ns: Vec<ApexRecord>,
     glue: Vec<ApexRecord>,
     hinfo: Box<[u8]>,
     digest: u128,
+    /// The RDATA of the NS records, without compression.
+    pub(super) servers: Vec<Box<[u8]>>,
 }
 
 /// The SOA record, with its own TTL and with that of negative answers.
 #[derive(Clone, Debug, Default)]
-struct Soa {
+pub(super) struct Soa {
     answer: ApexRecord,
     negative: ApexRecord,
+    /// Its RDATA, without compression.
+    pub(super) rdata: Box<[u8]>,
 }
 
 impl Zone {
@@ -85,6 +89,7 @@ impl Zone {
         self.soa = Soa {
             answer: wire::soa(config, serial.into_int(), config.soa.ttl),
             negative: wire::soa(config, serial.into_int(), negative_ttl),
+            rdata: wire::soa_rdata(config, serial.into_int()),
         };
         self.serial = serial;
         self
@@ -134,6 +139,11 @@ impl Zone {
                 ),
             }
         }
+    }
+
+    /// Whether Services and EndpointSlices are known: if not, names may be missing.
+    pub fn services_known(&self) -> bool {
+        self.services_known
     }
 
     /// Names that the cluster has and DNS can't: longer than 255 octets, or with a label that is empty, longer than 63 or
@@ -201,6 +211,7 @@ impl Fixed {
             glue: glue.map(|(name, address)| wire::glue(config, name, address)).collect(),
             hinfo: wire::hinfo(config.ttl),
             digest: digest(config),
+            servers: config.servers.iter().map(|server| server.name.as_slice().into()).collect(),
             config: config.clone(),
         }
     }

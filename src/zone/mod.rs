@@ -2,6 +2,8 @@
 //! query comes.
 
 mod build;
+mod diff;
+pub mod editions;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod fold;
@@ -12,9 +14,11 @@ pub mod published;
 pub mod serial;
 pub mod standing;
 pub mod text;
+pub mod walk;
 pub mod wire;
 
 pub use build::Zone;
+pub use editions::{Edition, Editions};
 pub use lookup::Lookup;
 pub use published::{Published, Reader};
 

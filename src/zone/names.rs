@@ -166,7 +166,7 @@ pub struct Names {
     names: Pages<Name>,
     /// The length of the apex: above it nothing is ours.
     apex_len: usize,
-    ttl: Ttl,
+    pub(super) ttl: Ttl,
     digest: u128,
 }
 
@@ -177,6 +177,16 @@ impl Names {
         let mut names = Self { table, names, apex_len: apex.len(), ttl, digest: 0 };
         names.put(Name::new(apex, ttl, &Addresses::default(), 0));
         names
+    }
+
+    /// The name of a place, below [`Names::len`], in no order.
+    pub(super) fn at(&self, place: u32) -> Option<&Name> {
+        self.names.get(place)
+    }
+
+    /// The names of pages that are not `other`'s: what changed, and some of their neighbours.
+    pub(super) fn not_shared_with<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a Name> {
+        self.names.not_shared_with(&other.names)
     }
 
     /// The number of names, empty non-terminals included.

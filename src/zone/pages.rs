@@ -36,6 +36,13 @@ impl<T: Clone + Default> Pages<T> {
         Arc::make_mut(self.pages.get_mut(place as usize / PAGE)?).get_mut(place as usize % PAGE)
     }
 
+    /// The elements of pages that are not `other`'s at the same place.
+    pub(super) fn not_shared_with<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a T> {
+        let is_shared = |at: usize, page| other.pages.get(at).is_some_and(|others| Arc::ptr_eq(page, others));
+        let pages = self.pages.iter().enumerate().filter(move |(at, page)| !is_shared(*at, page));
+        pages.flat_map(|(at, page)| page.iter().take((self.len as usize).saturating_sub(at * PAGE)))
+    }
+
     /// Puts an element at the end and returns its place.
     pub(super) fn push(&mut self, element: T) -> u32 {
         let place = self.len;

@@ -134,12 +134,23 @@ pub fn soa(config: &super::ZoneConfig, serial: u32, ttl: Ttl) -> ApexRecord {
             rdata.name(&primary.name);
         }
         rdata.name(&soa.mailbox);
-        for number in
-            [serial, soa.refresh.as_secs(), soa.retry.as_secs(), soa.expire.as_secs(), soa.negative_ttl.as_secs()]
-        {
-            rdata.bytes.extend(number.to_be_bytes());
-        }
+        push_soa_numbers(&mut rdata.bytes, soa, serial);
     })
+}
+
+/// The RDATA of the SOA record, without compression.
+pub fn soa_rdata(config: &super::ZoneConfig, serial: u32) -> Box<[u8]> {
+    let primary = config.servers.first().map(|server| server.name.as_slice()).unwrap_or_default();
+    let mut rdata = [primary, config.soa.mailbox.as_slice()].concat();
+    push_soa_numbers(&mut rdata, &config.soa, serial);
+    rdata.into()
+}
+
+fn push_soa_numbers(bytes: &mut Vec<u8>, soa: &super::SoaConfig, serial: u32) {
+    for number in [serial, soa.refresh.as_secs(), soa.retry.as_secs(), soa.expire.as_secs(), soa.negative_ttl.as_secs()]
+    {
+        bytes.extend(number.to_be_bytes());
+    }
 }
 
 /// An NS record of the apex.

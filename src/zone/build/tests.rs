@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use super::super::diff::Diff;
 use super::super::fixture;
+use super::super::walk::Record;
 use super::super::wire::{A, AAAA, RRset};
 use super::*;
 use crate::cluster::Moment;
@@ -14,6 +16,30 @@ use crate::kube::{Change, Kind, WatchEvent};
 /// All names of a zone with their records.
 fn content(zone: &Zone) -> BTreeMap<&[u8], (RRset<'_, A>, RRset<'_, AAAA>)> {
     zone.names.iter().map(|(owner, name)| (owner, (name.a(), name.aaaa()))).collect()
+}
+
+/// Sorted, what only the old zone has and what only the new one has, as an incremental transfer would have it.
+fn difference(old: &Zone, new: &Zone) -> [Vec<Vec<u8>>; 2] {
+    let Diff { deleted, added } = Diff::between(old, new);
+    [deleted, added].map(|octets| {
+        let mut rest = &octets[..];
+        let mut records: Vec<_> =
+            std::iter::from_fn(|| Record::take(&mut rest)).map(|record| encoded(&record)).collect();
+        records.sort();
+        records
+    })
+}
+
+fn by_sets(old: &Zone, new: &Zone) -> [Vec<Vec<u8>>; 2] {
+    let [old, new] =
+        [old, new].map(|zone| zone.records().skip(1).map(|record| encoded(&record)).collect::<BTreeSet<_>>());
+    [old.difference(&new).cloned().collect(), new.difference(&old).cloned().collect()]
+}
+
+fn encoded(record: &Record<'_>) -> Vec<u8> {
+    let mut octets = Vec::new();
+    record.push_to(&mut octets);
+    octets
 }
 
 fn key(namespace: u8, name: u8) -> NamespacedName {
@@ -75,7 +101,9 @@ proptest! {
             for event in events {
                 changes.merge(cluster.apply(event.clone(), Moment::now()));
             }
+            let before = zone.clone();
             zone = zone.update(&cluster, &changes);
+            prop_assert_eq!(difference(&before, &zone), by_sets(&before, &zone));
             let afresh = Zone::build(&config, &cluster);
             prop_assert_eq!(content(&zone), content(&afresh));
             prop_assert_eq!(zone.digest(), afresh.digest());

@@ -1,0 +1,275 @@
+//! Published versions with their content: what secondaries are given (RFC 5936, RFC 1995).
+//!
+//! In: from the publisher, the zone of each new version. Out: for a transfer, the present [`Edition`], which stays as it is
+//! however long the transfer takes, with the [`Journal`] of the changes that led to it. A file of its own since
+//! [`Published`](super::Published) is something else: that has the newest addresses at once, and this the content that
+//! belongs to a serial, at most once a second.
+
+use std::sync::Arc;
+
+use domain::base::Serial;
+use parking_lot::RwLock;
+
+use super::Zone;
+use super::diff::Diff;
+
+/// What a journal may hold in any case.
+const OCTETS: usize = 4 << 20;
+
+/// And for each version that it may hold, if that is more.
+const OCTETS_A_VERSION: usize = 4 << 10;
+
+/// How far back changes are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalLimits {
+    /// How many of them.
+    pub versions: usize,
+}
+
+impl Default for JournalLimits {
+    fn default() -> Self {
+        Self { versions: 1000 }
+    }
+}
+
+impl JournalLimits {
+    /// How long they may be together, in octets.
+    pub fn octets(&self) -> usize {
+        OCTETS.max(self.versions.saturating_mul(OCTETS_A_VERSION))
+    }
+}
+
+/// What changed between two editions.
+#[derive(Debug)]
+pub struct Change {
+    from: Serial,
+    records: Box<[u8]>,
+}
+
+impl Change {
+    /// The serial of the earlier edition.
+    pub fn from(&self) -> Serial {
+        self.from
+    }
+
+    /// A difference sequence (RFC 1995, section 4): the SOA of the earlier edition, records that are deleted, the SOA of
+    /// the later one, records that are added; to be read by [`Record::take`](super::walk::Record::take).
+    pub fn records(&self) -> &[u8] {
+        &self.records
+    }
+
+    fn between(old: &Zone, new: &Zone) -> Self {
+        let mut records = Vec::new();
+        let Diff { deleted, added } = Diff::between(old, new);
+        old.soa_record().push_to(&mut records);
+        records.extend(deleted);
+        new.soa_record().push_to(&mut records);
+        records.extend(added);
+        Self { from: old.serial(), records: records.into() }
+    }
+
+    /// The memory that it takes.
+    fn octets(&self) -> usize {
+        self.records.len() + size_of::<Self>() + size_of::<Arc<Self>>()
+    }
+}
+
+/// The changes that led to an edition, the oldest first; each begins where the one before it ends.
+#[derive(Clone, Debug, Default)]
+pub struct Journal(Arc<[Arc<Change>]>);
+
+impl Journal {
+    /// The changes since a version; `None` if that is none of those that it goes back to.
+    pub fn since(&self, serial: Serial) -> Option<&[Arc<Change>]> {
+        let from = self.0.iter().position(|change| change.from == serial)?;
+        self.0.get(from..)
+    }
+
+    /// How many changes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How much memory they take.
+    pub fn octets(&self) -> usize {
+        self.0.iter().map(|change| change.octets()).sum()
+    }
+
+    /// The same with a change more, and without the oldest if that is too much.
+    fn with(&self, change: Change, limits: JournalLimits) -> Self {
+        let mut changes: Vec<_> = self.0.iter().cloned().chain([Arc::new(change)]).collect();
+        let mut octets = 0;
+        let fits = |change: &&Arc<Change>| {
+            octets += change.octets();
+            octets <= limits.octets()
+        };
+        let kept = changes.iter().rev().take(limits.versions).take_while(fits).count();
+        changes.drain(..changes.len() - kept);
+        Self(changes.into())
+    }
+}
+
+/// A published version with its content.
+#[derive(Debug)]
+pub struct Edition {
+    /// The content, with the serial of the version.
+    pub zone: Arc<Zone>,
+    /// What changed before.
+    pub journal: Journal,
+}
+
+/// The edition that secondaries are given; none until the first is published, and then transfers fail.
+#[derive(Debug, Default)]
+pub struct Editions {
+    current: RwLock<Option<Arc<Edition>>>,
+    limits: JournalLimits,
+}
+
+impl Editions {
+    /// No edition yet, and later as many changes as that.
+    pub fn new(limits: JournalLimits) -> Self {
+        Self { current: RwLock::default(), limits }
+    }
+
+    /// The edition as of now.
+    pub fn current(&self) -> Option<Arc<Edition>> {
+        self.current.read().clone()
+    }
+
+    /// Gives secondaries `zone` from now on, if it has another serial: to be called by the publisher alone. A zone whose Services
+    /// are not known yet is no edition, since secondaries would lose their names.
+    pub fn publish(&self, zone: &Arc<Zone>) {
+        if !zone.services_known() {
+            return;
+        }
+        let journal = match self.current() {
+            Some(old) if old.zone.serial() == zone.serial() => return,
+            Some(old) if old.zone.serial() < zone.serial() => {
+                old.journal.with(Change::between(&old.zone, zone), self.limits)
+            }
+            // The first one. Or, which should not happen, a serial that went back: nothing leads from one to the other.
+            _ => Journal::default(),
+        };
+        let edition = Arc::new(Edition { zone: Arc::clone(zone), journal });
+        let old = self.current.write().replace(edition);
+        drop(old); // not while the lock is held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::fixture;
+    use super::super::walk::Record;
+    use super::*;
+    use crate::cluster::{Cluster, Moment};
+    use crate::kube::{Change as KubeChange, WatchEvent};
+
+    /// The zone after a node changed, as the version `serial`.
+    fn changed(zone: &Zone, cluster: &mut Cluster, event: WatchEvent, serial: u32) -> Arc<Zone> {
+        let changes = cluster.apply(event, Moment::now());
+        Arc::new(zone.update(cluster, &changes).with_serial(Serial(serial)))
+    }
+
+    fn node(addresses: &str) -> WatchEvent {
+        WatchEvent::Nodes(KubeChange::Applied(fixture::node("pi-1", "home, new", addresses)))
+    }
+
+    fn content(zone: &Zone) -> BTreeSet<Record<'_>> {
+        zone.records().collect()
+    }
+
+    fn read(mut octets: &[u8]) -> Vec<Record<'_>> {
+        let records = std::iter::from_fn(|| Record::take(&mut octets)).collect();
+        assert!(octets.is_empty());
+        records
+    }
+
+    /// What a secondary has that follows the changes, which must delete what is there and add what is not.
+    fn follow<'a>(mut have: BTreeSet<Record<'a>>, changes: &'a [Arc<Change>]) -> BTreeSet<Record<'a>> {
+        for change in changes {
+            let mut add = true;
+            for record in read(change.records()) {
+                add ^= record.rtype == domain::base::iana::Rtype::SOA;
+                let did = if add { have.insert(record) } else { have.remove(&record) };
+                assert!(did, "{record:?}");
+            }
+            assert!(add);
+        }
+        have
+    }
+
+    #[test]
+    fn the_journal_leads_from_each_version_to_the_present_one() {
+        let mut cluster = fixture::cluster();
+        let editions = Editions::new(JournalLimits::default());
+        assert!(editions.current().is_none());
+        let mut versions = vec![Arc::new(fixture::zone().with_serial(Serial(7)))];
+        editions.publish(&versions[0]);
+        for (serial, addresses) in [(8, "192.0.2.1"), (10, ""), (11, "2001:db8::9, 192.0.2.1, 192.0.2.8")] {
+            let zone = changed(versions.last().unwrap(), &mut cluster, node(addresses), serial);
+            editions.publish(&zone);
+            versions.push(zone);
+        }
+        let zone = changed(versions.last().unwrap(), &mut cluster, WatchEvent::Nodes(KubeChange::Replaced(vec![])), 12);
+        editions.publish(&zone);
+        let edition = editions.current().unwrap();
+        for version in &versions {
+            let changes = edition.journal.since(version.serial()).unwrap();
+            assert_eq!(follow(content(version), changes), content(&zone));
+        }
+        assert!(edition.journal.since(Serial(9)).is_none() && edition.journal.since(Serial(12)).is_none());
+        assert_eq!((edition.journal.len(), edition.zone.serial()), (4, Serial(12)));
+    }
+
+    #[test]
+    fn zones_that_share_nothing_are_compared_all_the_same() {
+        let mut cluster = fixture::cluster();
+        let old = fixture::zone().with_serial(Serial(7));
+        let _ = cluster.apply(node("192.0.2.200"), Moment::now());
+        let mut config = fixture::config();
+        config.servers.pop();
+        for ttl in [30, 31] {
+            config.ttl = domain::base::Ttl::from_secs(ttl);
+            let new = Zone::build(&config, &cluster).with_serial(Serial(8));
+            let change = Change::between(&old, &new);
+            assert_eq!(follow(content(&old), &[Arc::new(change)]), content(&new));
+        }
+        assert_eq!(Diff::between(&old, &fixture::zone()), Diff::default());
+    }
+
+    #[test]
+    fn a_journal_forgets_the_oldest_and_what_is_too_large() {
+        let change = |from, octets| Change { from: Serial(from), records: vec![0; octets].into() };
+        let limits = JournalLimits { versions: 3 };
+        let mut journal = Journal::default();
+        for serial in 0..9 {
+            journal = journal.with(change(serial, 100), limits);
+        }
+        assert_eq!(journal.since(Serial(6)).map(<[_]>::len), Some(3));
+        assert!(journal.since(Serial(5)).is_none());
+        journal = journal.with(change(9, OCTETS / 2), limits).with(change(10, OCTETS / 2), limits);
+        assert_eq!((journal.len(), journal.since(Serial(10)).map(<[_]>::len)), (1, Some(1)));
+        assert!(journal.octets() <= limits.octets());
+        assert!(journal.with(change(11, OCTETS), limits).is_empty(), "nothing leads over what is not kept");
+        assert!(journal.with(change(11, 1), JournalLimits { versions: 0 }).is_empty());
+        assert_eq!(JournalLimits { versions: 1 << 20 }.octets(), 4 << 30);
+    }
+
+    #[test]
+    fn without_services_there_is_no_edition_and_a_serial_that_goes_back_begins_anew() {
+        let editions = Editions::default();
+        editions.publish(&Arc::new(Zone::build(&fixture::config(), &fixture::cluster_without_services())));
+        assert!(editions.current().is_none());
+        for (serial, journal) in [(7, 0), (9, 1), (9, 1), (8, 0), (8, 0), (9, 1), (9 + (1 << 31), 0)] {
+            editions.publish(&Arc::new(fixture::zone().with_serial(Serial(serial))));
+            assert_eq!(editions.current().unwrap().journal.len(), journal, "{serial}");
+        }
+    }
+}
