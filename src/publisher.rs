@@ -26,7 +26,7 @@ use crate::state::{Earlier, Fallback};
 use crate::thread::{self, Stop};
 use crate::zone::published::Publish;
 use crate::zone::serial::{self, Version, Versions};
-use crate::zone::{Published, Zone, ZoneConfig};
+use crate::zone::{Editions, Published, Zone, ZoneConfig};
 
 /// How long the first zone waits for Services and EndpointSlices once nodes are known.
 const SERVICES_MAY_TAKE: Duration = Duration::from_secs(5);
@@ -47,6 +47,7 @@ pub struct Publisher {
     config: ZoneConfig,
     cluster: Cluster,
     publish: Publish,
+    editions: Arc<Editions>,
     serving: Option<Serving>,
     /// When a zone was published last.
     published: Option<Instant>,
@@ -89,6 +90,7 @@ impl Publisher {
             config,
             cluster,
             publish: Publish::new(published),
+            editions: Arc::default(),
             serving: None,
             published: None,
             started: Instant::now(),
@@ -112,6 +114,12 @@ impl Publisher {
         }
         self.saver = Some(saver);
         self
+    }
+
+    /// The same, that gives secondaries their editions there.
+    #[must_use]
+    pub fn with_editions(self, editions: Arc<Editions>) -> Self {
+        Self { editions, ..self }
     }
 
     /// The same, that takes nodes out whose leases are not renewed.
@@ -362,9 +370,15 @@ impl Publisher {
             // Where nodes come from the state, the API had its time.
             self.nodes_since = Some(if self.cluster.restored(Kind::Node) { self.started } else { now });
         }
-        match self.serving.take() {
-            None => self.serving = self.first_zone(now),
-            Some(serving) => self.serving = Some(self.next_zone(serving, changes, now)),
+        self.serving = match self.serving.take() {
+            None => self.first_zone(now),
+            Some(serving) => Some(self.next_zone(serving, changes, now)),
+        };
+        // What is served has the content of its serial, unless a version of it is still due.
+        if let Some(Serving { served, versions }) = &self.serving
+            && versions.due(served.zone.digest()).is_none()
+        {
+            self.editions.publish(&served.zone);
         }
     }
 

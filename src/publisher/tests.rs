@@ -210,3 +210,37 @@ fn a_forbidden_list_of_nodes_is_none() {
     rig.step(seconds(5), []);
     assert_eq!(rig.digest(), digest(lists("192.0.2.1")));
 }
+
+#[test]
+fn secondaries_get_versions_and_none_before_services_are_known() {
+    let [nodes, services, slices] = lists("192.0.2.1");
+    let mut rig = Rig::new();
+    let serial = |rig: &Rig| rig.publisher.editions.current().map(|edition| edition.zone.serial().into_int());
+    rig.step(seconds(60), [nodes]);
+    rig.step(seconds(65), []);
+    assert!(rig.serial().is_some() && serial(&rig).is_none(), "names of Services would be lost");
+    rig.step(seconds(70), [services, slices]);
+    let first = serial(&rig).unwrap();
+    // An address is answered at once, and transferred with the version that it is in.
+    let [nodes, ..] = lists("192.0.2.2");
+    rig.step(seconds(70) + Duration::from_millis(500), [nodes]);
+    assert_ne!(rig.digest(), rig.publisher.editions.current().map(|edition| edition.zone.digest()));
+    assert_eq!((rig.serial(), serial(&rig)), (Some(first), Some(first)));
+    rig.step(seconds(71), []);
+    assert_ne!((rig.serial(), rig.serial()), (Some(first), None));
+    let edition = rig.publisher.editions.current().unwrap();
+    assert_eq!((Some(edition.zone.serial().into_int()), Some(edition.zone.digest())), (rig.serial(), rig.digest()));
+    assert_eq!(edition.journal.since(Serial(first)).map(<[_]>::len), Some(1));
+}
+
+#[test]
+fn services_that_add_no_name_make_the_version_an_edition() {
+    let [nodes, ..] = lists("192.0.2.1");
+    let mut rig = Rig::new();
+    rig.step(seconds(60), [nodes]);
+    rig.step(seconds(65), []);
+    let none = [WatchEvent::Services(Change::Replaced(vec![])), WatchEvent::EndpointSlices(Change::Replaced(vec![]))];
+    rig.step(seconds(66), none);
+    let edition = rig.publisher.editions.current().unwrap();
+    assert_eq!(Some(edition.zone.serial().into_int()), rig.serial());
+}
