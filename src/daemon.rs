@@ -75,6 +75,7 @@ pub fn run(config: Config) -> Result<(), Error> {
 
     log::info!("k8s-node-dns {} serves {} on {}", env!("CARGO_PKG_VERSION"), config.zone.apex, Addresses(&listeners));
     let limits = Limits { rate: config.rate_limit, tcp: connections(config.tcp, &listeners) };
+    let keys = Arc::clone(&config.answer.keys);
     let answer_config = Arc::new(config.answer);
     let listening = listeners.local_addrs().to_vec();
     let first_address = listening.first().copied();
@@ -107,9 +108,9 @@ pub fn run(config: Config) -> Result<(), Error> {
             receiver
         }
     };
-    let keys = config.annotations;
-    let services_watched = keys.service.is_some();
-    let wanted = kube::Wanted { keys: keys.clone(), leases: config.lease_timeout.is_some() };
+    let annotations = config.annotations;
+    let services_watched = annotations.service.is_some();
+    let wanted = kube::Wanted { keys: annotations.clone(), leases: config.lease_timeout.is_some() };
     let source = kube::spawn(config.source, wanted, events_in, &mut threads).map_err(Error::Source)?;
     log::info!("the cluster is {}", source.describe());
     let described = source.describe();
@@ -125,7 +126,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     if let Some(state) = &config.state {
         let origin = state::Origin { source: source.describe(), staleness: source.staleness() };
         let (earlier, saver, writer) =
-            state::open(state, Identity { zone: zone.clone(), keys }, origin, serial::since_1970());
+            state::open(state, Identity { zone: zone.clone(), keys: annotations }, origin, serial::since_1970());
         threads.spawn_unjoined("state", move || writer.run()).map_err(system("the thread that writes the state"))?;
         publisher = publisher.with_state(earlier, saver);
     }
@@ -139,6 +140,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         ended: threads.ended(),
         pulses: threads.pulses(),
         source: &source,
+        keys,
         published,
         stopping: Arc::clone(&stopping),
         notify: Notify::of_process(),

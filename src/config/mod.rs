@@ -24,6 +24,7 @@ pub use probes::ProbeConfig;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::base::Ttl;
@@ -35,6 +36,8 @@ use crate::dns::ListenConfig;
 use crate::dns::context::AnswerConfig;
 use crate::dns::limits::RateLimitConfig;
 use crate::dns::tcp;
+use crate::dns::tsig;
+use crate::dns::tsig::keyring::Keyring;
 use crate::kube::Source;
 use crate::kube::objects::AnnotationKeys;
 use crate::logger::{self, LogConfig};
@@ -98,6 +101,7 @@ impl Config {
             version_bind: short_text(&arguments, &flags::VERSION_BIND)?,
             cookie_secrets: cookies::secrets(arguments.value(&flags::COOKIE_SECRET_FILE))?,
             max_answers: limits::max_answers(&arguments)?,
+            keys: Arc::new(keys(&arguments, &mut warnings)?),
         };
         let lease_timeout = lease::parse(&arguments, &source, &mut warnings)?;
         let probe = probes::parse(&arguments, &mut warnings)?;
@@ -137,6 +141,8 @@ pub enum Error {
     TwoSources,
     /// What the file of the cookie secrets says.
     Cookies(CookieFileError),
+    /// What a file of TSIG keys says.
+    Keys(tsig::file::Error),
     /// The system gives no random numbers for the cookie secret.
     Random(getrandom::Error),
 }
@@ -155,6 +161,7 @@ impl fmt::Display for Error {
                  file. Leave one of them out",
             ),
             Self::Cookies(error) => error.fmt(f),
+            Self::Keys(error) => error.fmt(f),
             Self::Random(error) => write!(f, "the system gives no random numbers for the cookie secret: {error}"),
         }
     }
@@ -164,6 +171,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Cookies(error) => Some(error),
+            Self::Keys(error) => Some(error),
             Self::Random(error) => Some(error),
             Self::Missing(_) | Self::WrongValue(_) | Self::TwoSources => None,
         }
@@ -241,6 +249,17 @@ fn source(arguments: &Arguments, warnings: &mut Vec<String>) -> Result<Source, E
         warnings.push("--context has no effect beside --cluster-file".to_owned());
     }
     Ok(Source::File(PathBuf::from(file.text)))
+}
+
+/// The keys of all files that are named.
+fn keys(arguments: &Arguments, warnings: &mut Vec<String>) -> Result<Keyring, Error> {
+    let Some(value) = arguments.value(&flags::TSIG_KEY_FILE) else { return Ok(Keyring::default()) };
+    let files: Vec<_> =
+        value.text.split(',').map(str::trim).filter(|file| !file.is_empty()).map(PathBuf::from).collect();
+    if files.is_empty() {
+        return Err(value.wrong("is empty").into());
+    }
+    Keyring::open(files, warnings).map_err(Error::Keys)
 }
 
 /// A text that fits into a character-string of DNS (RFC 1035, section 3.3).

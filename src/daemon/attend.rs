@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, after, never, select};
 
 use super::Error;
+use crate::dns::tsig::keyring::Keyring;
 use crate::duration::human;
 use crate::kube;
 use crate::notify::Notify;
@@ -27,6 +28,7 @@ pub(super) struct Attendant<'a> {
     pub ended: Receiver<Ended>,
     pub pulses: Pulses,
     pub source: &'a kube::Handle,
+    pub keys: Arc<Keyring>,
     pub published: Arc<Published>,
     pub stopping: Arc<AtomicBool>,
     pub notify: Notify,
@@ -86,6 +88,11 @@ impl Attendant<'_> {
         match self.source.reload() {
             Ok(what) => log::info!("SIGHUP: {what}"),
             Err(error) => log::error!("SIGHUP: {error}; what was read before is used on"),
+        }
+        match self.keys.reload() {
+            Ok(None) => {}
+            Ok(Some(count)) => log::info!("SIGHUP: --tsig-key-file was read again: {count} keys"),
+            Err(error) => log::error!("SIGHUP: {error}; the keys that were read before are used on"),
         }
         let status = self.status();
         self.notify.ready(&status);
@@ -150,6 +157,7 @@ mod tests {
             ended,
             pulses: threads.pulses(),
             source: &source,
+            keys: Arc::default(),
             published: Arc::default(),
             stopping: Arc::clone(&stopping),
             notify: Notify::default(),
@@ -222,6 +230,7 @@ mod tests {
             ended: never(),
             pulses: threads.pulses(),
             source: &source,
+            keys: Arc::default(),
             published: Arc::default(),
             stopping: Arc::default(),
             notify: Notify::new(environment, 1),

@@ -11,6 +11,7 @@ use super::edns::OptReply;
 use super::message::{Header, Question};
 use super::query::Query;
 use super::reply::Reply;
+use super::tsig::query::{self as tsig, Checked, Verdict};
 use crate::zone::wire::{QUESTION, RRset};
 use crate::zone::{Lookup, Zone};
 
@@ -25,12 +26,15 @@ pub struct Answered {
     pub outcome: Outcome,
     /// TC is set.
     pub truncated: bool,
+    /// What the query's TSIG record is worth.
+    pub tsig: Verdict,
 }
 
 impl Answered {
     /// A reply of that length of which nothing else is known.
     pub fn octets(octets: usize) -> Self {
-        Self { octets: octets as u16, rtype: QueryType::Other, outcome: Outcome::NoData, truncated: false }
+        let (rtype, outcome) = (QueryType::Other, Outcome::NoData);
+        Self { octets: octets as u16, rtype, outcome, truncated: false, tsig: Verdict::Absent }
     }
 
     /// The length as an index.
@@ -47,27 +51,42 @@ impl Answered {
 /// Writes the reply to `query` into `reply`. `zone` is `None` while nothing is loaded. `reply` must have room for
 /// [`MAX_UDP`] bytes over UDP and for 65 535 over TCP.
 pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]) -> Answered {
-    let Some(query) = Query::parse(query, context.hint) else { return Answered::octets(0) };
+    let message = query;
+    let Some(mut query) = Query::parse(message, context.hint) else { return Answered::octets(0) };
+    let (mut checked, mut verdict) = (None, Verdict::Absent);
+    if let Some(at) = query.tsig {
+        checked = tsig::check(message, at, &context.config.keys, u64::from(context.now)); // until 2106
+        verdict = checked.as_ref().map_or(Verdict::Malformed, Checked::verdict);
+        query.malformed |= checked.is_none();
+    }
     let opt = query.edns.as_ref().map(|edns| OptReply::new(edns, context));
     let limit = match (context.transport, &query.edns) {
         (Transport::Tcp { .. }, _) => usize::from(u16::MAX),
         (Transport::Udp, Some(edns)) => usize::from(edns.size).clamp(MIN_UDP, MAX_UDP),
         (Transport::Udp, None) => MIN_UDP,
     };
-    let mut reply = Reply::behind_header(reply, limit - opt.as_ref().map_or(0, OptReply::len));
+    let reserved = opt.as_ref().map_or(0, OptReply::len) + checked.as_ref().map_or(0, Checked::reserve);
+    let mut reply = Reply::behind_header(reply, limit.saturating_sub(reserved));
     if let Some(question) = &query.question {
         reply.put(question.wire);
     }
-    let said = say(&query, zone, context, &mut reply);
+    let said = match &checked {
+        Some(checked) => say_signed(checked, &query, zone, context, &mut reply),
+        None => say(&query, zone, context, &mut reply),
+    };
     if let Some(opt) = &opt {
         opt.write(&mut reply, said.rcode, said.error);
     }
     header(&query, &said, opt.is_some()).write(reply.written());
+    if let Some(checked) = &checked {
+        reply.extend(|buffer, len| checked.sign(buffer, len));
+    }
     Answered {
         octets: reply.len() as u16,
         rtype: query.question.map_or(QueryType::Other, |question| QueryType::of(question.rtype)),
         outcome: Outcome::of(said.rcode, said.answer > 0),
         truncated: said.truncated,
+        tsig: verdict,
     }
 }
 
@@ -109,6 +128,29 @@ impl Said {
         let nothing = Self::nothing(OptRcode::NOERROR);
         Self { authoritative: true, truncated: written < of, answer: written as u16, ..nothing }
     }
+}
+
+/// What there is to say to a query with a TSIG record. If that of the reply makes records not fit, there are none at all
+/// (RFC 8945, section 5.3).
+#[cold]
+#[inline(never)]
+fn say_signed(
+    checked: &Checked<'_>,
+    query: &Query<'_>,
+    zone: Option<&Zone>,
+    context: &Context<'_>,
+    reply: &mut Reply<'_>,
+) -> Said {
+    if checked.verdict() != Verdict::Verified {
+        return Said::error(OptRcode::NOTAUTH);
+    }
+    let before = reply.len();
+    let said = say(query, zone, context, reply);
+    if said.truncated {
+        reply.shorten(before);
+        return Said { truncated: true, ..Said::answer(0, 0) };
+    }
+    said
 }
 
 /// What is wrong is looked for in this order: opcode, OPT, EDNS version, QDCOUNT, question, class, nothing loaded, name,

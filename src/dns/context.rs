@@ -3,8 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::tsig::keyring::Keyring;
 use crate::zone::names::Name;
 
 /// What the operator says about answering.
@@ -18,14 +20,16 @@ pub struct AnswerConfig {
     pub cookie_secrets: Vec<[u8; 16]>,
     /// The most addresses in a reply; `None`: all.
     pub max_answers: Option<NonZeroU32>,
+    /// Keys of signed queries (RFC 8945).
+    pub keys: Arc<Keyring>,
 }
 
 /// Without the secrets.
 impl fmt::Debug for AnswerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server_id, version_bind, cookie_secrets, max_answers } = self;
+        let Self { server_id, version_bind, cookie_secrets, max_answers, keys } = self;
         let secrets = cookie_secrets.len();
-        write!(f, "AnswerConfig({server_id:?}, {version_bind:?}, {secrets} secrets, {max_answers:?})")
+        write!(f, "AnswerConfig({server_id:?}, {version_bind:?}, {secrets} secrets, {max_answers:?}, {keys:?})")
     }
 }
 
@@ -49,7 +53,7 @@ pub struct Context<'a> {
     /// Who asks; an IPv4 address as IPv4-mapped. Seldom looked at, and an `IpAddr` is put together from single bytes,
     /// which costs more than looking a name up.
     pub client: Ipv6Addr,
-    /// The time, in seconds since 1970 modulo 2^32, for cookies.
+    /// The time, in seconds since 1970 modulo 2^32, for cookies and signatures.
     pub now: u32,
     /// Where RRsets start; moves on by one from reply to reply.
     pub rotation: u32,

@@ -161,13 +161,18 @@ impl Limiter {
     /// What is left of the first `len` bytes of `reply`, the reply to `query`: its new length, 0 if it is not to be sent.
     pub fn pass(&mut self, query: &[u8], context: &Context<'_>, reply: &mut [u8], len: usize) -> usize {
         if len == 0 || proves_its_address(query, context) {
-            self.next += 1; // on nobody's account
-            return len;
+            return self.pass_exempt(len);
         }
         self.pass_unproven(context.client, Kind::of(reply), reply, len)
     }
 
-    /// The same for a reply whose kind is known, to a query without a cookie.
+    /// The next reply is on nobody's account.
+    pub fn pass_exempt(&mut self, len: usize) -> usize {
+        self.next += 1;
+        len
+    }
+
+    /// As [`pass`](Self::pass), for a reply whose kind is known, to a query without a cookie.
     #[inline(never)]
     pub fn pass_unproven(&mut self, client: Ipv6Addr, kind: Kind, reply: &mut [u8], len: usize) -> usize {
         let fetched = self.next_fetched();

@@ -21,6 +21,7 @@ mod reply;
 pub mod rounds;
 pub mod tcp;
 pub mod trouble;
+pub mod tsig;
 pub mod udp;
 
 /// Where to listen.

@@ -15,6 +15,7 @@ use super::edns::{OPT, plain_opt};
 use super::message::{Header, MAX_NAME};
 use super::mmsg::MAX_QUERY;
 use super::reply::copy_ends;
+use super::tsig::query::Verdict;
 use crate::zone::names::Name;
 use crate::zone::wire::{self, QUESTION};
 use crate::zone::{Lookup, Zone};
@@ -149,7 +150,7 @@ pub fn answer<W: Window>(
     put(message.get_mut(asked.end..len)?, records, each, first as usize * each);
     message[7] = shown as u8; // ANCOUNT, whose high octet is 0
     let octets = asked.finish(message, 0, len);
-    Some(Answered { octets, rtype, outcome: Outcome::NoError, truncated: false })
+    Some(Answered { octets, rtype, outcome: Outcome::NoError, truncated: false, tsig: Verdict::Absent })
 }
 
 /// Fills `room`, which has none for more than all of them, with `records` of `each` octets, starting `first` octets behind
@@ -217,7 +218,7 @@ fn answer_soa(message: &mut [u8; MAX_QUERY], asked: Asked, zone: &Zone, known: O
     record.write(message.get_mut(asked.end..len)?, apex_at);
     *message.get_mut(count_at)? = 1; // ANCOUNT or NSCOUNT, whose high octet is 0
     let octets = asked.finish(message, rcode, len);
-    Some(Answered { octets, rtype, outcome, truncated: false })
+    Some(Answered { octets, rtype, outcome, truncated: false, tsig: Verdict::Absent })
 }
 
 /// Whether a name has no addresses of that type, or the type is none of addresses.

@@ -17,6 +17,8 @@ pub struct Query<'q> {
     pub question: Option<Question<'q>>,
     /// The OPT record, the first if there are several.
     pub edns: Option<Edns<'q>>,
+    /// Where its TSIG record is (RFC 8945), which is the last record.
+    pub tsig: Option<usize>,
     /// Something is malformed.
     pub malformed: bool,
 }
@@ -29,7 +31,7 @@ impl<'q> Query<'q> {
     #[inline(always)]
     pub fn parse(message: &'q [u8], hint: Option<&'q Name>) -> Option<Self> {
         let header = Header::parse(message).filter(|header| header.flags & Header::QR == 0)?;
-        let mut query = Self { header, question: None, edns: None, malformed: false };
+        let mut query = Self { header, question: None, edns: None, tsig: None, malformed: false };
         query.malformed = query.parse_sections(message, hint).is_none();
         Some(query)
     }
@@ -53,33 +55,39 @@ impl<'q> Query<'q> {
             at = skip_records(message, at, u32::from(ancount) + u32::from(nscount))?;
         }
         if arcount > 0 {
-            let (edns, end) = parse_additional(message, at, arcount);
+            let (edns, tsig, end) = parse_additional(message, at, arcount);
             self.edns = edns;
+            self.tsig = tsig;
             at = end?;
         }
         (at == message.len()).then_some(())
     }
 }
 
-/// The OPT record among the additional ones, the first if there are several, and where they end, if all is well-formed.
+/// The OPT record among the additional ones, the first if there are several; where the TSIG record is, if it is the last;
+/// and where they end, if all is well-formed.
 #[inline(always)]
-fn parse_additional(message: &[u8], mut at: usize, count: u16) -> (Option<Edns<'_>>, Option<usize>) {
+fn parse_additional(message: &[u8], mut at: usize, count: u16) -> (Option<Edns<'_>>, Option<usize>, Option<usize>) {
     let mut first = None;
-    for _ in 0..count {
-        let Some(record) = Record::parse(message, at) else { return (first, None) };
+    for number in 1..=count {
+        let Some(record) = Record::parse(message, at) else { return (first, None, None) };
+        if record.rtype == Rtype::TSIG {
+            cold();
+            return if number == count { (first, Some(at), Some(record.end)) } else { (first, None, None) };
+        }
         at = record.end;
         if record.rtype == Rtype::OPT {
             if first.is_some() {
-                return (first, None);
+                return (first, None, None);
             }
             let (edns, well_formed) = Edns::parse(&record);
             first = Some(edns);
             if !well_formed {
-                return (first, None);
+                return (first, None, None);
             }
         }
     }
-    (first, Some(at))
+    (first, None, Some(at))
 }
 
 /// Tells the compiler that whoever comes here comes seldom.
@@ -94,11 +102,11 @@ fn skip_questions(message: &[u8], mut at: usize, count: u16) -> Option<usize> {
     Some(at)
 }
 
-/// Walks over records of the answer and authority sections, among which there is no OPT.
+/// Walks over records of the answer and authority sections, among which there is neither OPT nor TSIG.
 fn skip_records(message: &[u8], mut at: usize, count: u32) -> Option<usize> {
     for _ in 0..count {
         let record = Record::parse(message, at)?;
-        if record.rtype == Rtype::OPT {
+        if matches!(record.rtype, Rtype::OPT | Rtype::TSIG) {
             return None;
         }
         at = record.end;

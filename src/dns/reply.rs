@@ -31,6 +31,16 @@ impl<'r> Reply<'r> {
         self.buffer.get_mut(..self.len).unwrap_or_default()
     }
 
+    /// Hands the buffer and the length to `append`, which returns the new length.
+    pub fn extend(&mut self, append: impl FnOnce(&mut [u8], usize) -> usize) {
+        self.len = append(self.buffer, self.len);
+    }
+
+    /// Takes everything back behind the first `len` octets.
+    pub fn shorten(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
     /// Appends `bytes`, whatever the limit, if the buffer has room for them.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {

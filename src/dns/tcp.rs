@@ -20,6 +20,7 @@ use super::counters::{Family, TcpCounters};
 use super::listen::TCP_KERNEL_MEMORY;
 use super::rounds::{self, Rounds};
 use super::trouble::{PAUSE, Trouble};
+use super::tsig::query::Verdict;
 use crate::thread::Stop;
 use crate::zone::{Published, Zone};
 
@@ -143,6 +144,10 @@ where
             let context = Context { transport, client, now: seconds, rotation, config: &self.config, hint: None };
             let answered = (self.answer)(query, zone, &context, reply);
             self.counters.queries.answered(Family::of(client), answered);
+            if answered.tsig != Verdict::Absent {
+                self.counters.queries.signed(answered.tsig);
+                self.config.keys.refused(answered.tsig, client);
+            }
             received += 1;
             replied += usize::from(!answered.is_empty());
             octets += answered.len();

@@ -22,6 +22,7 @@ use super::message::probable_name;
 use super::mmsg::{Batch, Datagram, Wait};
 use super::plain::{self, All, AtMost, Window};
 use super::trouble::{PAUSE, Trouble};
+use super::tsig::query::Verdict;
 use crate::thread::Stop;
 use crate::zone::names::{AHEAD, Name};
 use crate::zone::{Published, Reader, Zone};
@@ -287,7 +288,13 @@ where
             }
         };
         let answered = (self.answer)(query, zone, &context, &mut **reply);
+        if answered.tsig != Verdict::Absent {
+            self.counters.queries.signed(answered.tsig);
+            config.keys.refused(answered.tsig, client);
+        }
         let len = match &mut self.limiter {
+            // Who has a key is one of us, and would not believe a reply whose end is cut off.
+            Some(limiter) if answered.tsig == Verdict::Verified => limiter.pass_exempt(answered.len()),
             None => answered.len(),
             Some(limiter) => limiter.pass(query, &context, &mut **reply, answered.len()),
         };

@@ -36,6 +36,19 @@ flags! {
         allowed: "the path of a file with one or two lines of 32 hexadecimal digits",
         example: "/etc/k8s-node-dns/cookie-secrets",
     }
+    /// `--tsig-key-file`
+    TSIG_KEY_FILE {
+        name: "tsig-key-file",
+        value: Some("FILE"),
+        separator: Some(','),
+        section: Section::Replies,
+        summary: "Keys of signed queries, transfers and NOTIFYs (TSIG); may be given several times, or comma-separated",
+        details: "What 'tsig-keygen -a hmac-sha256 NAME' writes: any number of 'key' statements of BIND's configuration, \
+            with hmac-sha256, hmac-sha384 or hmac-sha512. A file that everybody may read is refused, except in a volume \
+            of Kubernetes. The files are read again upon SIGHUP; if one is wrong, all keys stay as they were.",
+        allowed: "the path of a file of keys that not everybody may read",
+        example: "/etc/k8s-node-dns/tsig.key",
+    }
     /// `--max-answers`
     MAX_ANSWERS {
         name: "max-answers",

@@ -9,6 +9,7 @@ use domain::base::iana::{OptRcode, Rtype};
 
 use super::Counter;
 use crate::dns::answer::Answered;
+use crate::dns::tsig::query::Verdict;
 
 /// A list of labels, each with its place.
 macro_rules! labels {
@@ -80,6 +81,8 @@ labels! {
         Refused = "REFUSED",
         /// BADVERS
         BadVers = "BADVERS",
+        /// NOTAUTH: its TSIG record is not believed.
+        NotAuth = "NOTAUTH",
     }
 }
 
@@ -103,6 +106,8 @@ pub struct QueryCounts {
     pub octets: Counter,
     /// Replies with TC set.
     pub truncated: Counter,
+    /// Queries with a TSIG record, in the order of [`Verdict::COUNTED`].
+    pub signed: [Counter; Verdict::COUNTED.len()],
 }
 
 const _: () = assert!(size_of::<[Counter; BUCKETS]>() == 64);
@@ -113,6 +118,7 @@ impl Default for QueryCounts {
             replies: [const { [const { Counter::new() }; BUCKETS] }; PLACES],
             octets: Counter::new(),
             truncated: Counter::new(),
+            signed: Default::default(),
         }
     }
 }
@@ -154,6 +160,7 @@ impl Outcome {
             OptRcode::NOTIMP => Self::NotImp,
             OptRcode::REFUSED => Self::Refused,
             OptRcode::BADVERS => Self::BadVers,
+            OptRcode::NOTAUTH => Self::NotAuth,
             _ => Self::ServFail, // no other RCODE is ever sent
         }
     }
@@ -166,7 +173,7 @@ impl QueryCounts {
         if answered.is_empty() {
             return;
         }
-        let Answered { octets, rtype, outcome, truncated } = answered;
+        let Answered { octets, rtype, outcome, truncated, .. } = answered;
         self.count(family, rtype, outcome, usize::from(octets));
         if truncated {
             self.truncated.add(1);
@@ -186,6 +193,12 @@ impl QueryCounts {
         if let Some(counter) = sizes.and_then(|sizes| sizes.get(bucket)) {
             counter.add(1);
         }
+    }
+
+    /// A query had a TSIG record.
+    pub fn signed(&self, verdict: Verdict) {
+        let places = Verdict::COUNTED.iter().zip(&self.signed);
+        places.filter(|((counted, _), _)| *counted == verdict).for_each(|(_, counter)| counter.add(1));
     }
 
     /// How many were so.
