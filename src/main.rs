@@ -32,7 +32,8 @@ fn status() -> ExitCode {
             config::Error::Missing(_)
             | config::Error::WrongValue(_)
             | config::Error::TwoSources
-            | config::Error::Cookies(_),
+            | config::Error::Cookies(_)
+            | config::Error::Keys(_),
         ) => (2, true),
         Failure::Logger(_) | Failure::Daemon(_) | Failure::Load(_) => (1, false),
     };

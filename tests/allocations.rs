@@ -118,10 +118,10 @@ fn queries() -> Vec<Vec<u8>> {
 #[test]
 fn a_udp_worker_allocates_nothing_for_a_query() {
     let config = AnswerConfig {
-        max_answers: None,
         server_id: Some("rack-1".into()),
         version_bind: Some("none".into()),
         cookie_secrets: vec![[7; 16]],
+        ..AnswerConfig::default()
     };
     let listen = ListenConfig { addresses: vec![Ipv4Addr::LOCALHOST.into()], port: 0, threads: NonZeroUsize::MIN };
     let mut listeners = Listeners::bind(&listen).unwrap();

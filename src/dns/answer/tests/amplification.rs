@@ -65,10 +65,10 @@ fn ways(ask: &Ask) -> Vec<(&'static str, Ask, usize)> {
 #[test]
 fn the_amplification_of_each_kind_of_reply() {
     let config = AnswerConfig {
-        max_answers: None,
         server_id: Some("i".repeat(255)),
         version_bind: Some("v".repeat(255)),
         cookie_secrets: vec![[1; 16]],
+        ..AnswerConfig::default()
     };
     let zone = fixture::zone();
     let shown = ["plain", "EDNS 4096", "cookie", "NSID"];
