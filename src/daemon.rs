@@ -76,6 +76,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     log::info!("k8s-node-dns {} serves {} on {}", env!("CARGO_PKG_VERSION"), config.zone.apex, Addresses(&listeners));
     let limits = Limits { rate: config.rate_limit, tcp: connections(config.tcp, &listeners) };
     let keys = Arc::clone(&config.answer.keys);
+    let editions = Arc::clone(&config.answer.transfers.editions);
     let answer_config = Arc::new(config.answer);
     let listening = listeners.local_addrs().to_vec();
     let first_address = listening.first().copied();
@@ -118,7 +119,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let _ = origin.set(Origin { described, watches: watches(&source), unreadable: unreadable(&source) });
     let zone = config.zone.apex.to_string();
     let cluster = Cluster::new(services_watched).with_policy(config.policy);
-    let mut publisher = Publisher::new(config.zone, cluster, Arc::clone(&published));
+    let mut publisher = Publisher::new(config.zone, cluster, Arc::clone(&published)).with_editions(editions);
     let heartbeats = config.lease_timeout.zip(source.confirmations());
     publisher =
         publisher.with_heartbeats(heartbeats.map(|(timeout, confirmations)| Heartbeats::new(timeout, confirmations)));

@@ -8,6 +8,7 @@ mod nodes;
 mod probes;
 mod replies;
 mod running;
+mod secondaries;
 mod zone;
 
 use std::sync::LazyLock;
@@ -19,11 +20,12 @@ pub use self::nodes::*;
 pub use self::probes::*;
 pub use self::replies::*;
 pub use self::running::*;
+pub use self::secondaries::*;
 pub use self::zone::*;
 
 /// Every flag, in the order of `--help`.
 pub static FLAGS: LazyLock<Vec<&'static Flag>> = LazyLock::new(|| {
-    let groups = [SERVED, LISTENING, KUBERNETES, NODES, FAILOVER, PROBES, REPLIES, RUNNING];
+    let groups = [SERVED, LISTENING, KUBERNETES, NODES, FAILOVER, PROBES, REPLIES, SECONDARIES, RUNNING];
     groups.into_iter().flatten().copied().collect()
 });
 
@@ -40,6 +42,8 @@ pub enum Section {
     Failover,
     /// How it is answered.
     Replies,
+    /// Who has copies of it.
+    Secondaries,
     /// The log.
     Logging,
     /// The rest.
@@ -48,8 +52,16 @@ pub enum Section {
 
 impl Section {
     /// All of them, in the order of `--help`.
-    pub const ALL: [Self; 7] =
-        [Self::Zone, Self::Listening, Self::Kubernetes, Self::Failover, Self::Replies, Self::Logging, Self::Other];
+    pub const ALL: [Self; 8] = [
+        Self::Zone,
+        Self::Listening,
+        Self::Kubernetes,
+        Self::Failover,
+        Self::Replies,
+        Self::Secondaries,
+        Self::Logging,
+        Self::Other,
+    ];
 
     /// Its heading.
     pub fn title(self) -> &'static str {
@@ -59,6 +71,7 @@ impl Section {
             Self::Kubernetes => "Kubernetes",
             Self::Failover => "Failover",
             Self::Replies => "Replies",
+            Self::Secondaries => "Secondaries",
             Self::Logging => "Logging",
             Self::Other => "Other",
         }

@@ -47,7 +47,7 @@ fn networks(value: Value<'_>) -> Result<Vec<Network>, Error> {
     parts.map(|part| network(part).map_err(|reason| value.wrong(reason).into())).collect()
 }
 
-fn network(text: &str) -> Result<Network, String> {
+pub(super) fn network(text: &str) -> Result<Network, String> {
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (text, None),

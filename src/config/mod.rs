@@ -17,6 +17,7 @@ mod servers;
 mod state;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 pub use cookies::Error as CookieFileError;
 pub use probes::ProbeConfig;
@@ -96,12 +97,14 @@ impl Config {
         let source = source(&arguments, &mut warnings)?;
         let annotations = annotation::parse(&arguments, &mut warnings)?;
         let policy = policy::parse(&arguments, &mut warnings)?;
+        let keys = Arc::new(keys(&arguments, &mut warnings)?);
         let answer = AnswerConfig {
             server_id: short_text(&arguments, &flags::SERVER_ID)?,
             version_bind: short_text(&arguments, &flags::VERSION_BIND)?,
             cookie_secrets: cookies::secrets(arguments.value(&flags::COOKIE_SECRET_FILE))?,
             max_answers: limits::max_answers(&arguments)?,
-            keys: Arc::new(keys(&arguments, &mut warnings)?),
+            transfers: Arc::new(transfers::parse(&arguments, &keys)?),
+            keys,
         };
         let lease_timeout = lease::parse(&arguments, &source, &mut warnings)?;
         let probe = probes::parse(&arguments, &mut warnings)?;

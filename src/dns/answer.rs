@@ -11,6 +11,7 @@ use super::edns::OptReply;
 use super::message::{Header, Question};
 use super::query::Query;
 use super::reply::Reply;
+use super::transfer::{Decision, is_transfer};
 use super::tsig::query::{self as tsig, Checked, Verdict};
 use crate::zone::wire::{QUESTION, RRset};
 use crate::zone::{Lookup, Zone};
@@ -58,6 +59,7 @@ pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &
         checked = tsig::check(message, at, &context.config.keys, u64::from(context.now)); // until 2106
         verdict = checked.as_ref().map_or(Verdict::Malformed, Checked::verdict);
         query.malformed |= checked.is_none();
+        query.key = checked.as_ref().and_then(Checked::key_name);
     }
     let opt = query.edns.as_ref().map(|edns| OptReply::new(edns, context));
     let limit = match (context.transport, &query.edns) {
@@ -174,7 +176,7 @@ fn say(query: &Query<'_>, zone: Option<&Zone>, context: &Context<'_>, reply: &mu
     }
     match question.class {
         Class::IN | Class::ANY => match zone {
-            Some(zone) => say_of_zone(zone, question, context, reply),
+            Some(zone) => say_of_zone(zone, query, question, context, reply),
             None => Said::error(OptRcode::SERVFAIL).because(ExtendedErrorCode::NOT_READY),
         },
         Class::CH => say_of_server(question, context, reply),
@@ -183,11 +185,18 @@ fn say(query: &Query<'_>, zone: Option<&Zone>, context: &Context<'_>, reply: &mu
 }
 
 #[inline(always)]
-fn say_of_zone(zone: &Zone, question: Question<'_>, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
+fn say_of_zone(
+    zone: &Zone,
+    query: &Query<'_>,
+    question: Question<'_>,
+    context: &Context<'_>,
+    reply: &mut Reply<'_>,
+) -> Said {
     let rotation = context.rotation;
     let (found, is_apex) = match zone.lookup(question.name(), question.known) {
         Lookup::Found(found) => (found, false),
         Lookup::Apex(found) => (found, true),
+        Lookup::Missing if is_transfer(question) => return say_transfer(query, zone, context, reply),
         Lookup::Missing => return say_no(OptRcode::NXDOMAIN, zone, question, reply),
         Lookup::Unknown => return Said::error(OptRcode::SERVFAIL).because(ExtendedErrorCode::NOT_READY),
         Lookup::Outside => return Said::error(OptRcode::REFUSED).because(ExtendedErrorCode::NOT_AUTHORITATIVE),
@@ -197,10 +206,23 @@ fn say_of_zone(zone: &Zone, question: Question<'_>, context: &Context<'_>, reply
         Rtype::AAAA if !found.aaaa().is_empty() => say_addresses(found.aaaa(), context, reply),
         Rtype::SOA if is_apex => Said::answer(usize::from(reply.put_apex_record(zone.soa(), QUESTION)), 1),
         Rtype::NS if is_apex => say_servers(zone, rotation, reply),
-        Rtype::AXFR | Rtype::IXFR => Said::error(OptRcode::REFUSED),
+        Rtype::AXFR | Rtype::IXFR => say_transfer(query, zone, context, reply),
         // RFC 8482.
         Rtype::ANY if is_apex || found.has_addresses() => Said::answer(usize::from(reply.put_record(zone.hinfo())), 1),
         _ => say_no(OptRcode::NOERROR, zone, question, reply),
+    }
+}
+
+/// What there is to say to a query for a transfer in one message.
+#[cold]
+#[inline(never)]
+fn say_transfer(query: &Query<'_>, zone: &Zone, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
+    match context.config.transfers.decide(query, zone, context) {
+        Decision::Error(rcode, Some(error)) => Said::error(rcode).because(error),
+        Decision::Error(rcode, None) => Said::error(rcode),
+        Decision::Soa(edition) => Said::answer(usize::from(reply.put_apex_record(edition.zone.soa(), QUESTION)), 1),
+        // The transport would have begun it, if there were not too many already.
+        Decision::Stream(..) => Said::error(OptRcode::SERVFAIL),
     }
 }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::transfer::Transfers;
 use super::tsig::keyring::Keyring;
 use crate::zone::names::Name;
 
@@ -22,14 +23,20 @@ pub struct AnswerConfig {
     pub max_answers: Option<NonZeroU32>,
     /// Keys of signed queries (RFC 8945).
     pub keys: Arc<Keyring>,
+    /// Transfers of the zone (RFC 5936).
+    pub transfers: Arc<Transfers>,
 }
 
 /// Without the secrets.
 impl fmt::Debug for AnswerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server_id, version_bind, cookie_secrets, max_answers, keys } = self;
+        let Self { server_id, version_bind, cookie_secrets, max_answers, keys, transfers } = self;
         let secrets = cookie_secrets.len();
-        write!(f, "AnswerConfig({server_id:?}, {version_bind:?}, {secrets} secrets, {max_answers:?}, {keys:?})")
+        let acl = &transfers.acl;
+        write!(
+            f,
+            "AnswerConfig({server_id:?}, {version_bind:?}, {secrets} secrets, {max_answers:?}, {keys:?}, {acl:?})"
+        )
     }
 }
 

@@ -13,7 +13,7 @@ mod network;
 mod shorten;
 mod table;
 
-pub use network::Network;
+pub use network::{Network, Networks};
 
 use std::mem;
 use std::net::Ipv6Addr;
@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use self::network::Networks;
 use self::shorten::shorten;
 use self::table::{Charge, Place, Table};
 use super::context::Context;

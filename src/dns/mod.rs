@@ -20,6 +20,7 @@ mod query;
 mod reply;
 pub mod rounds;
 pub mod tcp;
+pub mod transfer;
 pub mod trouble;
 pub mod tsig;
 pub mod udp;

@@ -2,10 +2,11 @@
 //!
 //! Parsing never fails as a whole: the more of a bad message that can be understood, the better the reply to it.
 
+use domain::base::Serial;
 use domain::base::iana::Rtype;
 
 use super::edns::Edns;
-use super::message::{Header, Question, Record, question, question_for};
+use super::message::{Header, Question, Record, question, question_for, skip_name};
 use crate::zone::names::Name;
 
 /// A message that may be answered.
@@ -19,6 +20,10 @@ pub struct Query<'q> {
     pub edns: Option<Edns<'q>>,
     /// Where its TSIG record is (RFC 8945), which is the last record.
     pub tsig: Option<usize>,
+    /// The name of the key that it is signed with, once that was checked.
+    pub key: Option<&'q str>,
+    /// The serial of the SOA record in its authority section: what a secondary has (RFC 1995, section 3).
+    pub soa: Option<Serial>,
     /// Something is malformed.
     pub malformed: bool,
 }
@@ -31,7 +36,7 @@ impl<'q> Query<'q> {
     #[inline(always)]
     pub fn parse(message: &'q [u8], hint: Option<&'q Name>) -> Option<Self> {
         let header = Header::parse(message).filter(|header| header.flags & Header::QR == 0)?;
-        let mut query = Self { header, question: None, edns: None, tsig: None, malformed: false };
+        let mut query = Self { header, question: None, edns: None, tsig: None, key: None, soa: None, malformed: false };
         query.malformed = query.parse_sections(message, hint).is_none();
         Some(query)
     }
@@ -52,7 +57,8 @@ impl<'q> Query<'q> {
         }
         if ancount | nscount > 0 {
             cold();
-            at = skip_records(message, at, u32::from(ancount) + u32::from(nscount))?;
+            (at, _) = skip_records(message, at, ancount)?;
+            (at, self.soa) = skip_records(message, at, nscount)?;
         }
         if arcount > 0 {
             let (edns, tsig, end) = parse_additional(message, at, arcount);
@@ -102,14 +108,27 @@ fn skip_questions(message: &[u8], mut at: usize, count: u16) -> Option<usize> {
     Some(at)
 }
 
-/// Walks over records of the answer and authority sections, among which there is neither OPT nor TSIG.
-fn skip_records(message: &[u8], mut at: usize, count: u32) -> Option<usize> {
+/// Walks over records of the answer and authority sections, among which there is neither OPT nor TSIG. Returns where they
+/// end, and the serial of a SOA record among them.
+fn skip_records(message: &[u8], mut at: usize, count: u16) -> Option<(usize, Option<Serial>)> {
+    let mut serial = None;
     for _ in 0..count {
         let record = Record::parse(message, at)?;
         if matches!(record.rtype, Rtype::OPT | Rtype::TSIG) {
             return None;
         }
+        if record.rtype == Rtype::SOA {
+            serial = soa_serial(message, &record);
+        }
         at = record.end;
     }
-    Some(at)
+    Some((at, serial))
+}
+
+/// The serial of a SOA record; `None` if it is malformed.
+fn soa_serial(message: &[u8], record: &Record<'_>) -> Option<Serial> {
+    let mailbox = skip_name(message, record.end - record.rdata.len())?;
+    let numbers = skip_name(message, mailbox)?;
+    let serial = message.get(numbers..record.end)?.first_chunk::<4>()?;
+    Some(Serial(u32::from_be_bytes(*serial)))
 }

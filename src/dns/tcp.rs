@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
-use self::connection::{Connection, Next, Scratch};
+use self::connection::{Connection, Given, Next, Scratch};
 use super::answer::Answered;
 use super::clock;
 use super::context::{AnswerConfig, Context, Transport, mapped};
-use super::counters::{Family, TcpCounters};
+use super::counters::{Family, Outcome, QueryType, TcpCounters};
 use super::listen::TCP_KERNEL_MEMORY;
 use super::rounds::{self, Rounds};
+use super::transfer::stream::Transfer;
 use super::trouble::{PAUSE, Trouble};
 use super::tsig::query::Verdict;
 use crate::thread::Stop;
@@ -142,7 +143,20 @@ where
             self.rotation = self.rotation.wrapping_add(1);
             let (client, rotation) = (mapped(address), self.rotation);
             let context = Context { transport, client, now: seconds, rotation, config: &self.config, hint: None };
+            if let Some(transfer) = Transfer::begin(query, zone, &context) {
+                // Its octets are counted at its end.
+                self.counters.queries.count(Family::of(client), QueryType::Transfer, Outcome::NoError, usize::MAX);
+                if transfer.is_signed() {
+                    self.counters.queries.signed(Verdict::Verified);
+                }
+                received += 1;
+                replied += 1;
+                return Given::Transfer(transfer);
+            }
             let answered = (self.answer)(query, zone, &context, reply);
+            if (answered.rtype, answered.outcome) == (QueryType::Transfer, Outcome::Refused) {
+                self.config.transfers.refused(client, answered.tsig == Verdict::Verified);
+            }
             self.counters.queries.answered(Family::of(client), answered);
             if answered.tsig != Verdict::Absent {
                 self.counters.queries.signed(answered.tsig);
@@ -151,7 +165,7 @@ where
             received += 1;
             replied += usize::from(!answered.is_empty());
             octets += answered.len();
-            answered.len()
+            Given::Reply(answered.len())
         });
         self.counters.queries.octets.add(octets);
         self.counters.received.add(received);

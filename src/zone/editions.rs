@@ -81,8 +81,17 @@ pub struct Journal(Arc<[Arc<Change>]>);
 impl Journal {
     /// The changes since a version; `None` if that is none of those that it goes back to.
     pub fn since(&self, serial: Serial) -> Option<&[Arc<Change>]> {
-        let from = self.0.iter().position(|change| change.from == serial)?;
-        self.0.get(from..)
+        self.0.get(self.place(serial)?..)
+    }
+
+    /// The place of the first of them.
+    pub fn place(&self, serial: Serial) -> Option<usize> {
+        self.0.iter().position(|change| change.from == serial)
+    }
+
+    /// The change of a place.
+    pub fn change(&self, place: usize) -> Option<&Change> {
+        self.0.get(place).map(|change| &**change)
     }
 
     /// How many changes.

@@ -88,10 +88,11 @@ pub(super) fn account(client: Ipv6Addr) -> u64 {
 
 /// Several networks, as ranges in order that neither meet nor overlap.
 #[derive(Debug)]
-pub(super) struct Networks(Box<[(u128, u128)]>);
+pub struct Networks(Box<[(u128, u128)]>);
 
 impl Networks {
-    pub(super) fn new(networks: &[Network]) -> Self {
+    /// These networks.
+    pub fn new(networks: &[Network]) -> Self {
         let mut ranges: Vec<_> = networks.iter().map(Network::range).collect();
         ranges.sort_unstable();
         let mut merged: Vec<(u128, u128)> = Vec::new();
@@ -106,7 +107,7 @@ impl Networks {
 
     /// Whether one of them has `client` in it.
     #[inline]
-    pub(super) fn contain(&self, client: Ipv6Addr) -> bool {
+    pub fn contain(&self, client: Ipv6Addr) -> bool {
         if self.0.is_empty() {
             return false;
         }

@@ -4,17 +4,23 @@
 //! it holds: a connection is read from only when everything that it sent before is answered and the replies are gone.
 //! An idle connection holds no buffer at all; a busy one uses the server's [`Scratch`]. What it may hold is
 //! the part of a message that has come, at most 64 KiB, or what one read brought ([`READ`]) and the replies
-//! that were written together ([`FLUSH`], the last of which may be 64 KiB long) and are not taken yet.
+//! that were written together ([`FLUSH`], the last of which may be 64 KiB long) and are not taken yet. Of a transfer it
+//! has one message at a time, and makes the next when that was taken.
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::time::Duration;
+
+use crate::dns::transfer::stream::Transfer;
 
 /// Bytes that are read at a time: some hundred queries, after which it's another connection's turn.
 const READ: usize = 16 << 10;
 
 /// Replies are sent when there are as many bytes of them, or no more queries.
 const FLUSH: usize = 16 << 10;
+
+/// Messages of a transfer that are written before it is another connection's turn.
+const MESSAGES: usize = 8;
 
 /// The length that precedes each message (RFC 1035, section 4.2.2).
 const PREFIX: usize = 2;
@@ -30,11 +36,12 @@ const HEADER: usize = 12;
 pub(super) struct Scratch {
     input: Box<[u8]>,
     output: Box<[u8]>,
+    message: Vec<u8>,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self { input: vec![0; READ].into(), output: vec![0; FLUSH + LARGEST].into() }
+        Self { input: vec![0; READ].into(), output: vec![0; FLUSH + LARGEST].into(), message: Vec::new() }
     }
 }
 
@@ -43,16 +50,25 @@ impl Default for Scratch {
 pub(super) enum Next {
     /// More from the client.
     Read,
-    /// That the client takes what it asked for.
+    /// That the client takes what it asked for, or another turn.
     Write,
     /// Nothing: it is over.
     Close,
 }
 
-/// Answers a query: the query and room for the reply in, the length of the reply out, 0 for none.
-pub(super) trait Answer: FnMut(&[u8], &mut [u8]) -> usize {}
+/// What a query gets.
+#[derive(Debug)]
+pub(super) enum Given {
+    /// A reply of that length, or none at all if it is 0.
+    Reply(usize),
+    /// Many messages.
+    Transfer(Box<Transfer>),
+}
 
-impl<F: FnMut(&[u8], &mut [u8]) -> usize> Answer for F {}
+/// Answers a query: the query and room for the reply in.
+pub(super) trait Answer: FnMut(&[u8], &mut [u8]) -> Given {}
+
+impl<F: FnMut(&[u8], &mut [u8]) -> Given> Answer for F {}
 
 /// A connection.
 #[derive(Debug)]
@@ -66,6 +82,8 @@ pub(super) struct Connection<S> {
     input: Vec<u8>,
     /// Replies that the client is slow to take.
     output: Vec<u8>,
+    /// What is being sent. Later queries wait for its end.
+    transfer: Option<Box<Transfer>>,
 }
 
 /// The beginning of received bytes.
@@ -80,7 +98,7 @@ enum Frame<'m, 'r> {
 
 impl<S: Read + Write> Connection<S> {
     pub(super) fn new(stream: S, client: IpAddr, now: Duration) -> Self {
-        Self { stream, client, active: now, input: Vec::new(), output: Vec::new() }
+        Self { stream, client, active: now, input: Vec::new(), output: Vec::new(), transfer: None }
     }
 
     /// How much memory it has for what is not answered or not taken yet.
@@ -90,13 +108,13 @@ impl<S: Read + Write> Connection<S> {
 
     /// Goes on, now that the stream is ready for what [`Next`] said.
     pub(super) fn advance(&mut self, scratch: &mut Scratch, now: Duration, answer: &mut impl Answer) -> Next {
-        if self.output.is_empty() {
+        if self.output.is_empty() && self.transfer.is_none() {
             return match self.stream.read(&mut scratch.input) {
                 // The client sends no more, perhaps after a half close: everything before is answered and sent.
                 Ok(0) => Next::Close,
                 Ok(len) => {
                     let received = scratch.input.get(..len).unwrap_or_default();
-                    self.process(received, &mut scratch.output, now, answer)
+                    self.process(received, &mut scratch.output, &mut scratch.message, now, answer)
                 }
                 Err(error) if later(&error) => Next::Read,
                 Err(_) => Next::Close,
@@ -112,13 +130,24 @@ impl<S: Read + Write> Connection<S> {
                 self.output = Vec::new();
                 self.active = now;
                 let held = std::mem::take(&mut self.input);
-                self.process(&held, &mut scratch.output, now, answer)
+                self.process(&held, &mut scratch.output, &mut scratch.message, now, answer)
             }
         }
     }
 
     /// Answers the messages in `received`, which follows what is in `input`, and keeps what is left.
-    fn process(&mut self, mut received: &[u8], output: &mut [u8], now: Duration, answer: &mut impl Answer) -> Next {
+    fn process(
+        &mut self,
+        mut received: &[u8],
+        output: &mut [u8],
+        message: &mut Vec<u8>,
+        now: Duration,
+        answer: &mut impl Answer,
+    ) -> Next {
+        if let Some(next) = self.go_on(message) {
+            self.input = received.to_vec();
+            return next;
+        }
         let mut begun = std::mem::take(&mut self.input);
         let mut used = 0;
         loop {
@@ -140,16 +169,24 @@ impl<S: Read + Write> Connection<S> {
             };
             let room = output.get_mut(used..used + LARGEST).unwrap_or_default();
             if let Some((prefix, room)) = room.split_first_chunk_mut::<PREFIX>() {
-                let len = u16::try_from(answer(query, room)).unwrap_or(0);
-                if len > 0 {
-                    *prefix = len.to_be_bytes();
-                    used += PREFIX + usize::from(len);
+                match answer(query, room) {
+                    Given::Reply(len) => {
+                        let len = u16::try_from(len).unwrap_or(0);
+                        if len > 0 {
+                            *prefix = len.to_be_bytes();
+                            used += PREFIX + usize::from(len);
+                        }
+                    }
+                    Given::Transfer(transfer) => self.transfer = Some(transfer),
                 }
             }
             begun.clear();
             self.active = now;
-            if used >= FLUSH {
-                let next = self.flush(output.get(..used).unwrap_or_default(), Next::Read);
+            if used >= FLUSH || self.transfer.is_some() {
+                let mut next = self.flush(output.get(..used).unwrap_or_default(), Next::Read);
+                if next == Next::Read {
+                    next = self.go_on(message).unwrap_or(Next::Read);
+                }
                 if next != Next::Read {
                     self.input = received.to_vec();
                     return next;
@@ -157,6 +194,23 @@ impl<S: Read + Write> Connection<S> {
                 used = 0;
             }
         }
+    }
+
+    /// Sends the next messages of the transfer. `None`: there is none, or not any more.
+    fn go_on(&mut self, message: &mut Vec<u8>) -> Option<Next> {
+        for _ in 0..MESSAGES {
+            if !self.transfer.as_mut()?.next(message) {
+                self.transfer = None; // the client has taken all of it, or its kernel has
+                return None;
+            }
+            let prefix = u16::try_from(message.len()).unwrap_or(0).to_be_bytes();
+            message.splice(..0, prefix);
+            match self.flush(message, Next::Read) {
+                Next::Read => {}
+                next => return Some(next),
+            }
+        }
+        Some(Next::Write)
     }
 
     /// Writes `replies` and keeps what the client does not take. The result is `then` if it took everything.

@@ -57,9 +57,9 @@ fn query(number: usize, len: usize) -> Vec<u8> {
     bytes
 }
 
-fn echo(query: &[u8], reply: &mut [u8]) -> usize {
+fn echo(query: &[u8], reply: &mut [u8]) -> Given {
     reply[..query.len()].copy_from_slice(query);
-    query.len()
+    Given::Reply(query.len())
 }
 
 /// Everything that `client` is sent, with the server asked until nothing moves any more, and how that ended. The client
@@ -133,7 +133,7 @@ fn the_largest_replies_to_many_queries() {
     let mut large = |_: &[u8], reply: &mut [u8]| {
         assert_eq!(reply.len(), 65_535);
         reply.fill(7);
-        reply.len()
+        Given::Reply(reply.len())
     };
     let all: Vec<u8> = (0..20).flat_map(|number| query(number, 12)).collect();
     let client = Script { sends: [all].into(), ..Script::default() };
@@ -156,7 +156,7 @@ fn after_a_half_close_what_came_before_is_answered() {
 
 #[test]
 fn a_message_without_reply_leaves_the_connection_open() {
-    let mut silent = |query: &[u8], reply: &mut [u8]| if query[0] == 2 { 0 } else { echo(query, reply) };
+    let mut silent = |query: &[u8], reply: &mut [u8]| if query[0] == 2 { Given::Reply(0) } else { echo(query, reply) };
     let all: Vec<u8> = (1..=3).flat_map(|number| query(number, 40)).collect();
     let client = Script { sends: [all].into(), takes: usize::MAX, ..Script::default() };
     let (client, next) = run(client, 0, &mut silent);
