@@ -27,7 +27,8 @@ use crate::kube;
 use crate::logger;
 use crate::notify::Notify;
 use crate::probe;
-use crate::publisher::{Heartbeats, Probing, Publisher};
+use crate::publisher::{Announcing, Heartbeats, Probing, Publisher};
+use crate::secondaries::{self, Announcer, Standings};
 use crate::signals::Signals;
 use crate::state::{self, Identity};
 use crate::thread::{Ended, Threads};
@@ -85,6 +86,9 @@ pub fn run(config: Config) -> Result<(), Error> {
     let (udp, tcp) = serve_dns(&mut threads, listeners, &published, Arc::clone(&answer_config), limits)?;
     let probing = config.probe.map(|config| start_probing(&mut threads, config, own_addresses, open_already));
     let (probing, prober) = probing.transpose()?.unzip();
+    let from = config.listen.addresses.into_iter().filter(|address| !address.is_unspecified()).collect();
+    let telling = secondaries::Config { secondaries: config.notify, from };
+    let (announcer, secondaries) = start_notifier(&mut threads, telling)?.unzip();
     let stopping = Arc::new(AtomicBool::new(false));
     let origin = Arc::new(OnceLock::new());
     let asks = match http {
@@ -99,6 +103,7 @@ pub fn run(config: Config) -> Result<(), Error> {
                 udp,
                 tcp,
                 prober,
+                secondaries,
                 pulses: threads.pulses(),
                 stopping: Arc::clone(&stopping),
                 origin: Arc::clone(&origin),
@@ -123,7 +128,7 @@ pub fn run(config: Config) -> Result<(), Error> {
     let heartbeats = config.lease_timeout.zip(source.confirmations());
     publisher =
         publisher.with_heartbeats(heartbeats.map(|(timeout, confirmations)| Heartbeats::new(timeout, confirmations)));
-    publisher = publisher.with_probing(probing);
+    publisher = publisher.with_probing(probing).with_announcing(Announcing::new(config.notify_interval, announcer));
     if let Some(state) = &config.state {
         let origin = state::Origin { source: source.describe(), staleness: source.staleness() };
         let (earlier, saver, writer) =
@@ -201,6 +206,19 @@ fn start_probing(
     let config_of_prober = probe::Config { pace: config.pace, open, own };
     let counters = probe::spawn(config_of_prober, targets, results_in, threads).map_err(system("the prober"))?;
     Ok((Probing::new(config.policy, targets_in, results), counters))
+}
+
+/// Starts the thread that tells secondaries, if there are any.
+fn start_notifier(
+    threads: &mut Threads,
+    config: secondaries::Config,
+) -> Result<Option<(Announcer, Arc<Standings>)>, Error> {
+    if config.secondaries.is_empty() {
+        return Ok(None);
+    }
+    let secondaries: Vec<_> = config.secondaries.iter().map(ToString::to_string).collect();
+    log::info!("new versions are told to {}", secondaries.join(", "));
+    secondaries::spawn(config, threads).map(Some).map_err(system("the thread that tells secondaries"))
 }
 
 /// Starts the UDP workers and the TCP server; returns what they count.

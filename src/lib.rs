@@ -23,6 +23,7 @@
 //! - [`state`] keeps the last good cluster on disk, between one run and the next: the publisher hands it what to write,
 //!   and takes from it what cannot be listed. A thread of its own waits for the disk.
 //! - [`dns`] answers: one pure function from query, zone and context to reply, and two ways to carry packets.
+//! - [`secondaries`] tells name servers elsewhere of new versions (NOTIFY), on a thread of its own.
 //! - [`http`] shows: probes, metrics, the status page. What it shows of the cluster it asks the publisher for
 //!   ([`report`]), which answers between events; DNS threads do nothing for it but count.
 //! - [`daemon`] is the composition root: it alone knows everybody. [`config`] makes each consumer's part of the
@@ -79,6 +80,7 @@ pub mod print_zone;
 pub mod probe;
 pub mod publisher;
 pub mod report;
+pub mod secondaries;
 pub mod signals;
 pub mod staleness;
 pub mod state;

@@ -116,6 +116,11 @@ families! {
     PROBES_OPEN: Gauge "k8s_node_dns_probes_open" [] "Probes that are under way.";
     PROBE_INTERVAL: Gauge "k8s_node_dns_probe_interval_seconds" ["transport"]
         "How far apart two probes of an address are: more than --probe-interval where there are too many.";
+    NOTIFY_ACKNOWLEDGED: Gauge "k8s_node_dns_notify_acknowledged_serial" ["secondary"]
+        "Last serial that a secondary of --notify acknowledged to this process.";
+    NOTIFY_WAITING: Gauge "k8s_node_dns_notify_waiting_seconds" ["secondary"]
+        "For how long the newest serial waits to be acknowledged by the secondary; 0: it is.";
+    NOTIFY_SENT: Counter "k8s_node_dns_notify_sent_total" ["secondary"] "NOTIFY messages sent to the secondary.";
     WATCH_CONNECTED: Gauge "k8s_node_dns_watch_connected" ["kind"] "1 while a watch of the kind is open.";
     WATCH_RESTARTS: Counter "k8s_node_dns_watch_restarts_total" ["kind", "reason"]
         "How often the kind was listed or watched anew, by reason.";

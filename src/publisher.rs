@@ -6,6 +6,7 @@
 //! is written there. Who wants to know how things stand asks, and is told between events
 //! ([`report`](crate::report)).
 
+mod announcing;
 mod heartbeats;
 mod probing;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, select};
 
+pub use self::announcing::Announcing;
 pub use self::heartbeats::Heartbeats;
 pub use self::probing::Probing;
 use crate::cluster::probes::{Overview, ProbeResult};
@@ -63,6 +65,7 @@ pub struct Publisher {
     heartbeats: Option<Heartbeats>,
     /// Where probes are looked at.
     probing: Option<Probing>,
+    announcing: Announcing,
     timeline: Timeline,
 }
 
@@ -100,6 +103,7 @@ impl Publisher {
             saver: None,
             heartbeats: None,
             probing: None,
+            announcing: Announcing::default(),
             timeline: Timeline::default(),
         }
     }
@@ -132,6 +136,12 @@ impl Publisher {
     #[must_use]
     pub fn with_probing(self, probing: Option<Probing>) -> Self {
         Self { probing, ..self }
+    }
+
+    /// The same, that tells secondaries.
+    #[must_use]
+    pub fn with_announcing(self, announcing: Announcing) -> Self {
+        Self { announcing, ..self }
     }
 
     /// Takes what an earlier run remembered, before the first node: nobody is in because of the restart.
@@ -399,6 +409,7 @@ impl Publisher {
         let zone = Zone::build(&self.config, &self.cluster);
         let build = begun.elapsed();
         let versions = Versions::first(zone.digest(), self.last_version, serial::clock(), now);
+        let versions = versions.between(self.announcing.between);
         let zone = zone.with_serial(versions.serial());
         log_skipped(&zone, None);
         log::info!(
@@ -409,6 +420,7 @@ impl Publisher {
         );
         let (zone, since) = (self.publish.publish(zone), SystemTime::now());
         self.published = Some(Instant::now());
+        self.announcing.follow(&zone);
         Some(Serving { served: Served { zone, since, changed: since, build, count: 1 }, versions })
     }
 
@@ -433,6 +445,7 @@ impl Publisher {
         served.zone = self.publish.publish(zone);
         self.published = Some(Instant::now());
         served.count += 1;
+        self.announcing.follow(&served.zone);
         Serving { served, versions }
     }
 }

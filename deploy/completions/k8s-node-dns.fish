@@ -47,6 +47,8 @@ complete -c k8s-node-dns -l cookie-secret-file -r -F -d 'Secrets of DNS cookies 
 complete -c k8s-node-dns -l max-answers -x -d 'Addresses in a reply at most, of those of the type asked for; 0: all'
 complete -c k8s-node-dns -l rate-limit -x -d 'Replies a second over UDP for each client network (/24, /56) and kind of reply; 0: no limit'
 complete -c k8s-node-dns -l rate-limit-exempt -x -d 'Network or address without a rate limit; may be given several times, or comma-separated'
+complete -c k8s-node-dns -l notify -x -d 'Secondary that is told of each new version (NOTIFY, RFC 1996); may be given several times, or semicolon-separated'
+complete -c k8s-node-dns -l notify-interval -x -d 'New versions of the zone (SOA, transfers, NOTIFY) are at least so far apart'
 complete -c k8s-node-dns -l log-level -x -a 'error warn info debug trace' -d 'What is logged, to stderr: error, warn, info, debug or trace'
 complete -c k8s-node-dns -l log-format -x -a 'text json' -d 'How: text or json, one line an event'
 complete -c k8s-node-dns -l check -d 'Try everything that will be needed, explain each result in a line, and exit: with 0 if all is well'

@@ -11,6 +11,7 @@ mod lease;
 mod limits;
 mod listen;
 mod name;
+mod notify;
 mod policy;
 mod probes;
 mod servers;
@@ -42,6 +43,7 @@ use crate::dns::tsig::keyring::Keyring;
 use crate::kube::Source;
 use crate::kube::objects::AnnotationKeys;
 use crate::logger::{self, LogConfig};
+use crate::secondaries::Secondary;
 use crate::state::StateConfig;
 use crate::zone::{SoaConfig, ZoneConfig};
 
@@ -72,6 +74,10 @@ pub struct Config {
     pub probe: Option<ProbeConfig>,
     /// Where the last good cluster is kept, if it is.
     pub state: Option<StateConfig>,
+    /// Who is told of new versions.
+    pub notify: Vec<Secondary>,
+    /// How far apart those are at least.
+    pub notify_interval: Duration,
     /// How long DNS is answered on after SIGTERM.
     pub lame_duck: Duration,
     /// The resolver that is asked whether it finds the zone.
@@ -109,6 +115,8 @@ impl Config {
         let lease_timeout = lease::parse(&arguments, &source, &mut warnings)?;
         let probe = probes::parse(&arguments, &mut warnings)?;
         let state = state::parse(&arguments, &mut warnings)?;
+        let notify = notify::secondaries(&arguments)?;
+        let notify_interval = notify::interval(&arguments)?;
         let lame_duck = lame_duck(&arguments, is_pod())?;
         let check_resolver = check_resolver(&arguments)?;
         let log = log_config(&arguments)?;
@@ -125,6 +133,8 @@ impl Config {
             lease_timeout,
             probe,
             state,
+            notify,
+            notify_interval,
             lame_duck,
             check_resolver,
             log,

@@ -12,6 +12,7 @@ use crate::cluster::{Basis, Ineligible, LeaseStanding, Snapshot, Unfit, Verdict}
 use crate::dns::counters::{Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};
 use crate::metrics::{self, Exposition};
 use crate::report::{Report, Served};
+use crate::secondaries::Standing;
 use crate::utc;
 use crate::zone::text;
 
@@ -37,6 +38,7 @@ pub fn write(sources: &Sources, counts: &Counts, ready: bool, report: Option<&Re
     }
     leases(e, report.and_then(|report| report.leases.as_ref()));
     probes(e, sources, report.and_then(|report| report.probes.as_ref()));
+    secondaries(e, &sources.secondaries());
     watches(e, &sources.origin.get().map(|origin| (origin.watches)()).unwrap_or_default());
     let mut responses = e.family(&metrics::HTTP_RESPONSES);
     for (status, count) in &counts.responses {
@@ -230,6 +232,23 @@ fn probes(e: &mut Exposition, sources: &Sources, overview: Option<&Overview>) {
     let kept = prober.iter().flat_map(|prober| [("tcp", prober.interval()), ("tls", prober.tls_interval())]);
     for (transport, kept) in kept.filter(|(_, kept)| !kept.is_zero()) {
         interval.sample(&[transport], kept.as_secs_f64());
+    }
+}
+
+/// Without `--notify` there are none.
+fn secondaries(e: &mut Exposition, standings: &[Standing]) {
+    let names: Vec<_> = standings.iter().map(|standing| (standing.secondary.to_string(), standing)).collect();
+    let mut acknowledged = e.family(&metrics::NOTIFY_ACKNOWLEDGED);
+    for (name, serial) in names.iter().filter_map(|(name, standing)| Some((name, standing.acknowledged?))) {
+        acknowledged.sample(&[name], u64::from(serial.into_int()));
+    }
+    let mut waiting = e.family(&metrics::NOTIFY_WAITING);
+    for (name, standing) in &names {
+        waiting.sample(&[name], standing.behind.map_or(0.0, |since| since.elapsed().as_secs_f64()));
+    }
+    let mut sent = e.family(&metrics::NOTIFY_SENT);
+    for (name, standing) in &names {
+        sent.sample(&[name], standing.sent);
     }
 }
 

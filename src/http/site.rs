@@ -25,6 +25,7 @@ use crate::dns::context::AnswerConfig;
 use crate::dns::counters::{Outcome, TcpCounters, UdpCounters};
 use crate::probe::Counters as ProberCounters;
 use crate::report::{Ask, Report};
+use crate::secondaries::{Standing, Standings};
 use crate::thread::Pulses;
 use crate::zone::text::ZoneFile;
 use crate::zone::{Published, ZoneConfig};
@@ -48,6 +49,8 @@ pub struct Sources {
     pub tcp: Arc<TcpCounters>,
     /// What the prober counts, if there is one.
     pub prober: Option<Arc<ProberCounters>>,
+    /// How secondaries stand, if any are told of changes.
+    pub secondaries: Option<Arc<Standings>>,
     /// Whether the threads move on.
     pub pulses: Pulses,
     /// Whether the daemon is on its way out.
@@ -64,6 +67,11 @@ impl Sources {
     /// What is left out.
     pub(super) fn unreadable(&self) -> Vec<Unreadable> {
         self.origin.get().map(|origin| (origin.unreadable)()).unwrap_or_default()
+    }
+
+    /// How secondaries stand.
+    pub(super) fn secondaries(&self) -> Vec<Standing> {
+        self.secondaries.as_deref().map(Standings::look).unwrap_or_default()
     }
 
     /// What came in so far.

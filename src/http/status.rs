@@ -4,6 +4,7 @@
 //! In: the report. Out: JSON. The structs below are the format; nothing of the inner types shows through by accident.
 
 mod failover;
+mod secondaries;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -35,6 +36,7 @@ struct Status<'a> {
     services: Vec<OneService<'a>>,
     leases: Option<failover::Leases>,
     probes: Option<failover::Probes>,
+    secondaries: Vec<secondaries::Secondary>,
     changes: Vec<OneChange>,
 }
 
@@ -196,6 +198,7 @@ pub fn write(
             .collect(),
         leases: report.leases.as_ref().map(failover::Leases::from),
         probes: report.probes.as_ref().map(|probes| failover::Probes::of(probes, sources.prober.as_deref())),
+        secondaries: sources.secondaries().iter().map(secondaries::Secondary::from).collect(),
         changes: report
             .timeline
             .iter()

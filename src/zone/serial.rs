@@ -1,14 +1,15 @@
 //! When the zone gets a new serial, and which.
 //!
-//! A serial belongs to a version of the zone's content. Versions are made at most once a second, so that serials keep
-//! close to the clock: 5 000 changes in a second are one version. Clock and timer come in as arguments.
+//! A serial belongs to a version of the zone's content. Versions are made at most once a second (or `--notify-interval`),
+//! so that serials keep close to the clock: 5 000 changes in a second are one version. Clock and timer come in as arguments.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use domain::base::Serial;
 
-/// Versions are not made faster than this: a serial that counts seconds would run ahead of the clock.
-const BETWEEN_VERSIONS: Duration = Duration::from_secs(1);
+/// Versions are not made faster than this, whatever `--notify-interval` says: a serial that counts seconds would run ahead
+/// of the clock.
+pub const BETWEEN_VERSIONS: Duration = Duration::from_secs(1);
 
 /// The time as a serial: seconds since 1970, modulo 2^32; the date of the source while the clock is not believed.
 pub fn clock() -> Serial {
@@ -48,6 +49,8 @@ pub struct Version {
 pub struct Versions {
     present: Version,
     made: Instant,
+    /// They are at least so far apart.
+    between: Duration,
 }
 
 impl Versions {
@@ -59,7 +62,13 @@ impl Versions {
             Some(last) => after(last.serial, clock),
             None => clock,
         };
-        Self { present: Version { serial, digest }, made: now }
+        Self { present: Version { serial, digest }, made: now, between: BETWEEN_VERSIONS }
+    }
+
+    /// The same, with versions at least so far apart.
+    #[must_use]
+    pub fn between(self, between: Duration) -> Self {
+        Self { between: between.max(BETWEEN_VERSIONS), ..self }
     }
 
     /// The present version.
@@ -74,7 +83,7 @@ impl Versions {
 
     /// When the next version is due if the zone's content is `digest` now; `None` if it is the present version's.
     pub fn due(&self, digest: Digest) -> Option<Instant> {
-        (digest != self.present.digest).then(|| self.made + BETWEEN_VERSIONS)
+        (digest != self.present.digest).then(|| self.made + self.between)
     }
 
     /// Makes the version that is due, if one is, and says whether it did.
@@ -82,7 +91,7 @@ impl Versions {
         let due = self.due(digest).is_some_and(|due| due <= now);
         if due {
             let serial = after(self.serial(), clock);
-            *self = Self { present: Version { serial, digest }, made: now };
+            (self.present, self.made) = (Version { serial, digest }, now);
         }
         due
     }
@@ -171,5 +180,14 @@ mod tests {
         assert!(versions.advance(Digest(2), clock.add(1), start + BETWEEN_VERSIONS));
         assert_eq!(versions.serial(), clock.add(1));
         assert!(!versions.advance(Digest(2), clock.add(9), start + Duration::from_secs(10)), "it is the same content");
+    }
+
+    #[test]
+    fn versions_are_further_apart_where_that_is_wanted() {
+        let start = Instant::now();
+        for (wanted, between) in [(0, 1), (1, 1), (30, 30)] {
+            let versions = Versions::first(Digest(1), None, Serial(7), start).between(Duration::from_secs(wanted));
+            assert_eq!(versions.due(Digest(2)), Some(start + Duration::from_secs(between)));
+        }
     }
 }

@@ -29,4 +29,30 @@ flags! {
         allowed: "a number from 0 to 1000000",
         example: "5000",
     }
+    /// `--notify`
+    NOTIFY {
+        name: "notify",
+        value: Some("ADDRESS[:PORT][,key=NAME]"),
+        separator: Some(';'),
+        section: Section::Secondaries,
+        summary: "Secondary that is told of each new version (NOTIFY, RFC 1996); may be given several times, or \
+            semicolon-separated",
+        details: "It is told until it acknowledges, after 1, 2, 4 and at last each 60 seconds. With several replicas the \
+            leader tells. With --bind the datagrams leave from one of its addresses.",
+        allowed: "ADDRESS or ADDRESS:PORT, an IPv6 address with a port in brackets, and ,key=NAME behind it for a key \
+            that signs; port 53 unless it says otherwise; names are not looked up",
+        example: "192.0.2.53,key=secondaries.example.com",
+    }
+    /// `--notify-interval`
+    NOTIFY_INTERVAL {
+        name: "notify-interval",
+        value: Some("DURATION"),
+        default: Default::Text("1s"),
+        section: Section::Secondaries,
+        summary: "New versions of the zone (SOA, transfers, NOTIFY) are at least so far apart",
+        details: "The first change of a quiet period is a new version at once. Addresses are answered as soon as they are \
+            known, whatever this says.",
+        allowed: "1s to 1h, written as 5s or 1m30s; a number alone is seconds",
+        example: "5s",
+    }
 }

@@ -10,6 +10,7 @@ mod failover;
 mod names;
 mod plots;
 mod query;
+mod secondaries;
 
 use std::fmt::Display;
 use std::time::SystemTime;
@@ -76,6 +77,7 @@ pub fn render(view: &View<'_>) -> String {
         names::unreadable(&mut html, view);
         failover::leases(&mut html, view);
         failover::probes(&mut html, view);
+        secondaries::section(&mut html, view);
         plots::section(&mut html, view);
         changes::section(&mut html, view);
     }

@@ -43,6 +43,7 @@ fn prepare(threads: &Threads) -> (Server, Receiver<Ask>, Arc<AtomicBool>) {
         udp: Vec::new(),
         tcp: Arc::default(),
         prober: None,
+        secondaries: None,
         pulses: threads.pulses(),
         stopping: Arc::clone(&stopping),
         origin: Arc::default(),

@@ -1,0 +1,152 @@
+//! Secondaries of every kind, over loopback.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
+
+use super::*;
+use crate::dns::message::Header;
+use crate::zone::fixture;
+
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const SERIAL: Serial = Serial(1_800_000_000);
+
+/// A socket that a test answers from by hand.
+fn secondary() -> (UdpSocket, Secondary) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, Secondary { address, key: None })
+}
+
+fn zone(serial: Serial) -> Zone {
+    fixture::zone().with_serial(serial)
+}
+
+/// The next request, its serial, and who sent it.
+fn request(socket: &UdpSocket) -> (Vec<u8>, Serial, SocketAddr) {
+    let mut buffer = [0; 512];
+    let (length, from) = socket.recv_from(&mut buffer).unwrap();
+    let request = buffer[..length].to_vec();
+    // The SOA is the last record; behind its serial stand four more numbers.
+    let at = request.len() - 20;
+    let serial = u32::from_be_bytes(request[at..at + 4].try_into().unwrap());
+    (request, Serial(serial), from)
+}
+
+/// The reply to a request, with an RCODE.
+fn reply(request: &[u8], rcode: u8) -> Vec<u8> {
+    let mut reply = request.to_vec();
+    reply[2] |= (Header::QR >> 8) as u8;
+    reply[3] |= rcode;
+    reply
+}
+
+/// Waits until that is so of the secondaries.
+fn until(standings: &Standings, what: &str, is_so: impl Fn(&[Standing]) -> bool) {
+    let start = Instant::now();
+    while !is_so(&standings.look()) {
+        assert!(start.elapsed() < PATIENCE, "{what}: {:?}", standings.look());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn started(secondaries: Vec<Secondary>, from: Vec<IpAddr>) -> (Threads, Announcer, Arc<Standings>) {
+    let mut threads = Threads::default();
+    let (announcer, standings) = spawn(Config { secondaries, from }, &mut threads).unwrap();
+    (threads, announcer, standings)
+}
+
+#[test]
+fn who_hangs_or_is_gone_holds_nobody_up() {
+    let (silent, hangs) = secondary();
+    let (closed, gone) = secondary();
+    drop(closed);
+    let unreachable = Secondary { address: "255.255.255.255:53".parse().unwrap(), key: None };
+    let (socket, well) = secondary();
+    let (threads, announcer, standings) = started(vec![hangs, gone, unreachable, well], Vec::new());
+    for step in 1..=3 {
+        announcer.announce(&zone(SERIAL.add(step)));
+        let (question, serial, from) = request(&socket);
+        assert_eq!(serial, SERIAL.add(step));
+        socket.send_to(&reply(&question, 0), from).unwrap();
+        until(&standings, "acknowledged", |all| all[3].acknowledged == Some(SERIAL.add(step)));
+    }
+    until(&standings, "seen", |all| all[1].trouble == Some(Trouble::Closed) && all[0].sent >= 1);
+    let all = standings.look();
+    assert_eq!((all[3].behind, &all[3].trouble), (None, &None));
+    assert!(all[..3].iter().all(|standing| standing.behind.is_some() && standing.acknowledged.is_none()), "{all:?}");
+    assert!(matches!(all[2].trouble, Some(Trouble::Unsent(_))), "{all:?}");
+    assert_eq!(request(&silent).1, SERIAL.add(1));
+    threads.stop_and_join();
+}
+
+#[test]
+fn a_lost_request_is_sent_again_and_only_a_reply_to_it_counts() {
+    let (socket, well) = secondary();
+    let (threads, announcer, standings) = started(vec![well], Vec::new());
+    announcer.announce(&zone(SERIAL));
+    let (first, _, from) = request(&socket);
+    let stranger = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    stranger.send_to(&reply(&first, 0), from).unwrap();
+    let mut wrong = [reply(&first, 0), reply(&first, 0), first.clone(), vec![0; 5]];
+    wrong[0][0] ^= 1; // another id
+    wrong[1][2] &= 0x87; // a query's
+    for wrong in &wrong {
+        socket.send_to(wrong, from).unwrap();
+    }
+    let (second, serial, again) = request(&socket);
+    assert_eq!((serial, standings.look()[0].acknowledged), (SERIAL, None));
+    assert!(first[..2] != second[..2] || from != again, "the same id from the same port");
+    until(&standings, "strange", |all| all[0].trouble == Some(Trouble::Strange));
+    socket.send_to(&reply(&second, 0), again).unwrap();
+    until(&standings, "acknowledged", |all| all[0].acknowledged == Some(SERIAL) && all[0].behind.is_none());
+    assert_eq!(standings.look()[0].sent, 2);
+    threads.stop_and_join();
+}
+
+#[test]
+fn a_secondary_that_refuses_is_asked_again_until_it_does_not() {
+    let (socket, well) = secondary();
+    let (threads, announcer, standings) = started(vec![well], Vec::new());
+    announcer.announce(&zone(SERIAL));
+    let (question, _, from) = request(&socket);
+    socket.send_to(&reply(&question, 5), from).unwrap();
+    until(&standings, "refused", |all| {
+        all[0].trouble.as_ref().is_some_and(|trouble| trouble.to_string().contains("REFUSED"))
+    });
+    assert!(standings.look()[0].behind.is_some());
+    let (question, _, from) = request(&socket);
+    socket.send_to(&reply(&question, 0), from).unwrap();
+    until(&standings, "acknowledged", |all| all[0].acknowledged == Some(SERIAL) && all[0].trouble.is_none());
+    threads.stop_and_join();
+}
+
+#[test]
+fn requests_come_from_the_address_that_is_served_where_that_can_be() {
+    let (socket, well) = secondary();
+    let bound = ["2001:db8::1", "192.0.2.77", "127.0.0.9"].map(|address| address.parse().unwrap()).to_vec();
+    let (threads, announcer, _) = started(vec![well], bound);
+    announcer.announce(&zone(SERIAL));
+    assert_eq!(request(&socket).2.ip(), IpAddr::from([127, 0, 0, 9]), "the others are not this machine's");
+    threads.stop_and_join();
+    let (socket, well) = secondary();
+    let (threads, announcer, _) = started(vec![well], vec!["192.0.2.77".parse().unwrap()]);
+    announcer.announce(&zone(SERIAL));
+    assert_eq!(request(&socket).2.ip(), IpAddr::from(Ipv4Addr::LOCALHOST), "better from elsewhere than not at all");
+    threads.stop_and_join();
+}
+
+#[test]
+fn only_the_last_word_counts() {
+    let announcer = Announcer::new().unwrap();
+    for step in 0..1000 {
+        announcer.announce(&zone(SERIAL.add(step)));
+    }
+    assert!(matches!(announcer.take(), Some(Word::Announce(announcement)) if announcement.serial == SERIAL.add(999)));
+    assert!(announcer.take().is_none());
+    announcer.announce(&zone(SERIAL));
+    announcer.hush();
+    assert!(matches!(announcer.take(), Some(Word::Hush)));
+}
