@@ -115,7 +115,7 @@ impl Config {
         let lease_timeout = lease::parse(&arguments, &source, &mut warnings)?;
         let probe = probes::parse(&arguments, &mut warnings)?;
         let state = state::parse(&arguments, &mut warnings)?;
-        let notify = notify::secondaries(&arguments)?;
+        let notify = notify::secondaries(&arguments, &answer.keys)?;
         let notify_interval = notify::interval(&arguments)?;
         let lame_duck = lame_duck(&arguments, is_pod())?;
         let check_resolver = check_resolver(&arguments)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::Arguments;
 use crate::cli::flags;
+use crate::dns::tsig::keyring::Keyring;
 use crate::secondaries::Secondary;
 
 use super::{Error, duration, required};
@@ -17,11 +18,14 @@ const INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=D
 const PORT: u16 = 53;
 
 /// The secondaries, none twice.
-pub(super) fn secondaries(arguments: &Arguments) -> Result<Vec<Secondary>, Error> {
+pub(super) fn secondaries(arguments: &Arguments, keys: &Keyring) -> Result<Vec<Secondary>, Error> {
     let mut secondaries: Vec<Secondary> = Vec::new();
     let Some(value) = arguments.value(&flags::NOTIFY) else { return Ok(secondaries) };
     for part in value.text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
         let new = secondary(part).map_err(|reason| value.wrong(reason))?;
+        if let Some(key) = new.key.as_ref().filter(|key| keys.find(key).is_none()) {
+            return Err(value.wrong(format!("names the key {key}, which is in no --tsig-key-file")).into());
+        }
         match secondaries.iter().find(|known| known.address == new.address) {
             Some(known) if known.key != new.key => {
                 return Err(value.wrong(format!("has {} twice, with different keys", new.address)).into());

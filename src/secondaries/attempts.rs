@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 use domain::base::Serial;
 use domain::base::iana::Rcode;
 
+use crate::dns::tsig::request::Unproven;
+
 /// The first wait for a reply.
 const FIRST: Duration = Duration::from_secs(1);
 
@@ -47,6 +49,10 @@ pub enum Trouble {
     Unsent(i32),
     /// It answered with an error.
     Refused(Rcode),
+    /// What came back is not signed as it should be, or says that ours is not.
+    Unproven(Unproven),
+    /// The key that it is told with is not there any more.
+    NoKey,
 }
 
 impl Trouble {
@@ -71,14 +77,21 @@ impl fmt::Display for Trouble {
             Self::Unsent(number) => {
                 write!(f, "cannot be sent anything: {}", io::Error::from_raw_os_error(*number))
             }
-            Self::Refused(Rcode::NOTAUTH) => f.write_str(
-                "answers NOTAUTH: it does not serve the zone, or does not know the key (or its clock is wrong)",
-            ),
+            Self::Refused(Rcode::NOTAUTH) => {
+                f.write_str("answers NOTAUTH: it does not serve the zone, or wants a key that it is not told with")
+            }
             Self::Refused(rcode) => write!(
                 f,
                 "answers {rcode}: does it serve the zone as a secondary, and allow NOTIFY from this server's address \
                  and with this key?"
             ),
+            Self::Unproven(Unproven::Rejected(18)) => f.write_str("answers BADTIME: its clock or ours is wrong"),
+            Self::Unproven(unproven) => write!(
+                f,
+                "does not share the key: {unproven}. Name, algorithm and secret must be the same there and in \
+                 --tsig-key-file"
+            ),
+            Self::NoKey => f.write_str("is to be told with a key that is in no --tsig-key-file any more"),
         }
     }
 }
@@ -107,8 +120,8 @@ pub(super) struct Attempts {
     failures: u32,
     /// Why the last one did.
     trouble: Option<Trouble>,
-    /// Something other than a reply came since the last was sent.
-    strange: bool,
+    /// What else came since the last was sent, which is no reply but may say why there is none.
+    hint: Option<Trouble>,
     /// Trouble is told and its end is not.
     told: bool,
     told_at: Option<Instant>,
@@ -153,17 +166,16 @@ impl Attempts {
         let (Some(serial), true) = (self.wanted, self.due.is_some_and(|due| due <= now)) else { return (None, None) };
         // What was sent a moment ago may still be answered: it makes room for something newer, and did not fail.
         let late = self.open.take().is_some_and(|(_, sent)| now >= sent + FIRST);
-        let trouble = if self.strange { Trouble::Strange } else { Trouble::Silent };
+        let trouble = self.hint.take().unwrap_or(Trouble::Silent);
         let told = if late { self.failed(trouble, now) } else { None };
-        self.strange = false;
         self.open = Some((serial, now));
         self.due = Some(now + step(self.failures));
         (Some(serial), told)
     }
 
-    /// What came back was no reply.
-    pub(super) fn strange(&mut self) {
-        self.strange = true;
+    /// What came back was no reply, and may be anybody's: this is why, should none come.
+    pub(super) fn hint(&mut self, trouble: Trouble) {
+        self.hint = Some(trouble);
     }
 
     /// It answered with an error, or could not be asked.

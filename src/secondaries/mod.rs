@@ -27,6 +27,7 @@ use parking_lot::Mutex;
 pub use self::attempts::Trouble;
 pub use self::message::Announcement;
 use self::notifier::Notifier;
+use crate::dns::tsig::keyring::Keyring;
 use crate::thread::Threads;
 use crate::zone::Zone;
 
@@ -46,12 +47,14 @@ impl fmt::Display for Secondary {
 }
 
 /// Who is told, and from where.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Config {
     /// Whom.
     pub secondaries: Vec<Secondary>,
     /// The addresses that DNS is served on, if they are chosen: secondaries know their primary by its address.
     pub from: Vec<IpAddr>,
+    /// What signs.
+    pub keys: Arc<Keyring>,
 }
 
 /// How a secondary stands.

@@ -16,6 +16,9 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use super::attempts::{Attempts, Told};
 use super::message::Announcement;
 use super::{Announcer, Config, Secondary, Standing, Standings, Trouble, Word};
+use crate::dns::clock;
+use crate::dns::tsig::keyring::Keyring;
+use crate::dns::tsig::request::{self, SignedRequest, Unproven};
 use crate::thread::Stop;
 
 /// How often to look whether it is time to stop.
@@ -42,11 +45,14 @@ struct Peer {
 struct Open {
     socket: UdpSocket,
     id: u16,
+    /// If it was signed.
+    signed: Option<SignedRequest>,
 }
 
 /// The thread's own.
 pub(super) struct Notifier {
     from: Vec<IpAddr>,
+    keys: Arc<Keyring>,
     peers: Vec<Peer>,
     announcer: Announcer,
     announcement: Option<Announcement>,
@@ -61,7 +67,8 @@ impl Notifier {
         epoll.add(&*announcer.wake, EpollEvent::new(EpollFlags::EPOLLIN, WOKEN))?;
         let peer = |secondary| Peer { secondary, attempts: Attempts::default(), open: None, sent: 0 };
         let peers = config.secondaries.into_iter().map(peer).collect();
-        let notifier = Self { from: config.from, peers, announcer, announcement: None, standings, epoll };
+        let notifier =
+            Self { from: config.from, keys: config.keys, peers, announcer, announcement: None, standings, epoll };
         notifier.show();
         Ok(notifier)
     }
@@ -120,15 +127,24 @@ impl Notifier {
         // Ids and ports have to be guessed by who would forge a reply. Without chance, the port is left.
         let id = getrandom::u32().unwrap_or_default() as u16;
         peer.open = None; // its descriptor is what the next one may need
+        let mut request = announcement.request(id);
+        let key = peer.secondary.key.as_ref().map(|name| self.keys.find(name).ok_or(Trouble::NoKey)).transpose();
+        let signed = match key {
+            Ok(key) => key.map(|key| request::sign(&key, &mut request, clock::since_1970().as_secs())),
+            Err(trouble) => {
+                let told = peer.attempts.failed(trouble, now);
+                return peer.tell(told);
+            }
+        };
         let sent = connect(peer.secondary.address, &self.from).and_then(|socket| {
             self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, place as u64))?;
-            socket.send(&announcement.request(id))?;
+            socket.send(&request)?;
             Ok(socket)
         });
         match sent {
             Ok(socket) => {
                 peer.sent += 1;
-                peer.open = Some(Open { socket, id });
+                peer.open = Some(Open { socket, id, signed });
             }
             Err(error) => {
                 let told = peer.attempts.failed(Trouble::of(&error), now);
@@ -145,13 +161,13 @@ impl Notifier {
         let mut buffer = [0; REPLY];
         for _ in 0..READ_AT_ONCE {
             let told = match open.socket.recv(&mut buffer) {
-                Ok(length) => match announcement.judge(open.id, buffer.get(..length).unwrap_or_default()) {
-                    None => {
-                        peer.attempts.strange();
+                Ok(length) => match open.judge(announcement, buffer.get(..length).unwrap_or_default()) {
+                    Judged::Hint(trouble) => {
+                        peer.attempts.hint(trouble);
                         continue;
                     }
-                    Some(Rcode::NOERROR) => peer.attempts.answered(),
-                    Some(rcode) => peer.attempts.failed(Trouble::Refused(rcode), Instant::now()),
+                    Judged::Acknowledged => peer.attempts.answered(),
+                    Judged::Failed(trouble) => peer.attempts.failed(trouble, Instant::now()),
                 },
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => return,
                 Err(error) => peer.attempts.failed(Trouble::of(&error), Instant::now()),
@@ -171,6 +187,32 @@ impl Notifier {
             sent: peer.sent,
         };
         self.standings.set(self.peers.iter().map(standing).collect());
+    }
+}
+
+/// What a datagram is.
+enum Judged {
+    /// The reply, and all is well.
+    Acknowledged,
+    /// The reply, and something is wrong.
+    Failed(Trouble),
+    /// No reply, or not for sure: the right one may still come.
+    Hint(Trouble),
+}
+
+impl Open {
+    fn judge(&self, announcement: &Announcement, reply: &[u8]) -> Judged {
+        let Some(rcode) = announcement.judge(self.id, reply) else { return Judged::Hint(Trouble::Strange) };
+        let verified =
+            self.signed.as_ref().map_or(Ok(()), |signed| signed.verify(reply, clock::since_1970().as_secs()));
+        match (verified, rcode) {
+            (Ok(()), Rcode::NOERROR) => Judged::Acknowledged,
+            (Ok(()), rcode) => Judged::Failed(Trouble::Refused(rcode)),
+            // That cannot be signed by who does not know the key; what follows from it is only that we ask again.
+            (Err(unproven @ Unproven::Rejected(_)), _) => Judged::Failed(Trouble::Unproven(unproven)),
+            (Err(unproven), Rcode::NOERROR) => Judged::Hint(Trouble::Unproven(unproven)),
+            (Err(_), rcode) => Judged::Hint(Trouble::Refused(rcode)),
+        }
     }
 }
 

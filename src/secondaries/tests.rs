@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::dns::message::Header;
+use crate::dns::tsig;
+use crate::dns::tsig::key::{Algorithm, Key};
+use crate::dns::tsig::query::Verdict;
+use crate::dns::tsig::request::Unproven;
 use crate::zone::fixture;
 
 /// Far more than anything here takes.
@@ -54,7 +58,7 @@ fn until(standings: &Standings, what: &str, is_so: impl Fn(&[Standing]) -> bool)
 
 fn started(secondaries: Vec<Secondary>, from: Vec<IpAddr>) -> (Threads, Announcer, Arc<Standings>) {
     let mut threads = Threads::default();
-    let (announcer, standings) = spawn(Config { secondaries, from }, &mut threads).unwrap();
+    let (announcer, standings) = spawn(Config { secondaries, from, keys: Arc::default() }, &mut threads).unwrap();
     (threads, announcer, standings)
 }
 
@@ -149,4 +153,47 @@ fn only_the_last_word_counts() {
     announcer.announce(&zone(SERIAL));
     announcer.hush();
     assert!(matches!(announcer.take(), Some(Word::Hush)));
+}
+
+#[test]
+fn a_secondary_with_a_key_is_believed_when_it_signs() {
+    let key = |secret: &[u8]| Key::new(&fixture::name("nd.example"), Algorithm::Sha256, secret);
+    let (right, wrong) = (Keyring::of_keys([key(b"right")]), Keyring::of_keys([key(b"wrong")]));
+    let (socket, mut well) = secondary();
+    well.key = Some("nd.example".to_owned());
+    let mut gone = well.clone();
+    gone.key = Some("gone.example".to_owned());
+    let mut threads = Threads::default();
+    let keys = Arc::new(Keyring::of_keys([key(b"right")]));
+    let config = Config { secondaries: vec![well, gone], from: Vec::new(), keys };
+    let (announcer, standings) = spawn(config, &mut threads).unwrap();
+    announcer.announce(&zone(SERIAL));
+    let mut buffer = [0; 512];
+    // What the other side makes of it, and what comes of its reply here. The first two are asked for once more.
+    for (keys, verdict, believed) in
+        [(None, Verdict::Verified, false), (Some(&wrong), Verdict::BadSig, false), (Some(&right), Verdict::Verified, true)]
+    {
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        let request = buffer[..length].to_vec();
+        let at = Announcement::of(&zone(SERIAL)).request(0).len();
+        let now = crate::dns::clock::since_1970().as_secs();
+        let checked = tsig::query::check(&request, at, keys.unwrap_or(&right), now).unwrap();
+        assert_eq!(checked.verdict(), verdict);
+        let mut reply = reply(&request[..at], if verdict == Verdict::Verified { 0 } else { 9 });
+        reply[11] = 0; // without the TSIG record
+        if keys.is_some() {
+            let length = reply.len();
+            reply.resize(length + 200, 0);
+            let length = checked.sign(&mut reply, length);
+            reply.truncate(length);
+        }
+        socket.send_to(&reply, from).unwrap();
+        until(&standings, "judged", |all| match keys {
+            _ if believed => all[0].acknowledged == Some(SERIAL) && all[0].trouble.is_none(),
+            None => all[0].sent == 2 && all[0].trouble == Some(Trouble::Unproven(Unproven::Unsigned)),
+            Some(_) => all[0].trouble == Some(Trouble::Unproven(Unproven::Rejected(16))),
+        });
+    }
+    assert_eq!((standings.look()[1].sent, &standings.look()[1].trouble), (0, &Some(Trouble::NoKey)));
+    threads.stop_and_join();
 }

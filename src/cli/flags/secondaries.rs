@@ -40,8 +40,8 @@ flags! {
         details: "It is told until it acknowledges, after 1, 2, 4 and at last each 60 seconds. With several replicas the \
             leader tells. With --bind the datagrams leave from one of its addresses.",
         allowed: "ADDRESS or ADDRESS:PORT, an IPv6 address with a port in brackets, and ,key=NAME behind it for a key \
-            that signs; port 53 unless it says otherwise; names are not looked up",
-        example: "192.0.2.53,key=secondaries.example.com",
+            of --tsig-key-file that signs; port 53 unless it says otherwise; names are not looked up",
+        example: "192.0.2.53",
     }
     /// `--notify-interval`
     NOTIFY_INTERVAL {

@@ -99,7 +99,7 @@ fn whatever_comes_back_is_told_as_what_it_is() {
     }
     let (mut attempts, start) = announced();
     attempts.begin(start);
-    attempts.strange();
+    attempts.hint(Trouble::Strange);
     attempts.begin(start + FIRST);
     assert_eq!(attempts.trouble(), Some(&Trouble::Strange));
     attempts.begin(attempts.due().unwrap());
@@ -143,7 +143,11 @@ fn every_trouble_says_what_to_look_at() {
         (Trouble::Closed, "nobody listens"),
         (Trouble::of(&io::Error::from_raw_os_error(libc::ECONNREFUSED)), "nobody listens"),
         (Trouble::of(&io::Error::from_raw_os_error(libc::ENETUNREACH)), "Network is unreachable"),
-        (Trouble::Refused(Rcode::NOTAUTH), "does not know the key"),
+        (Trouble::Refused(Rcode::NOTAUTH), "does not serve the zone"),
+        (Trouble::Unproven(Unproven::Rejected(17)), "BADKEY"),
+        (Trouble::Unproven(Unproven::Rejected(18)), "clock"),
+        (Trouble::Unproven(Unproven::Unsigned), "not signed"),
+        (Trouble::NoKey, "--tsig-key-file"),
         (Trouble::Refused(Rcode::REFUSED), "REFUSED: does it serve the zone as a secondary"),
     ] {
         assert!(trouble.to_string().contains(words), "{trouble}");
@@ -190,7 +194,7 @@ proptest! {
                 Happens::Answered => _ = attempts.answered(),
                 Happens::Failed if attempts.open.is_some() => _ = attempts.failed(Trouble::Closed, now),
                 Happens::Failed => {}
-                Happens::Strange => attempts.strange(),
+                Happens::Strange => attempts.hint(Trouble::Strange),
                 Happens::Hushed => attempts.hush(),
             }
             if let (Some(told), _) = attempts.begin(now) {
