@@ -72,6 +72,7 @@ pub mod dns;
 pub mod duration;
 pub mod http;
 pub mod kube;
+pub mod leader;
 pub mod load;
 pub mod logger;
 pub mod metrics;
