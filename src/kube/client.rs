@@ -5,6 +5,7 @@
 //! blocked read can be ended alone through its [`Interrupt`].
 
 mod error;
+mod exchange;
 #[cfg(test)]
 mod tests;
 
@@ -17,12 +18,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use parking_lot::Mutex;
 use serde::de::DeserializeSeed;
 use ureq::config::Config;
-use ureq::http::{StatusCode, Uri};
+use ureq::http::{Method, Request, Response, StatusCode, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
-use ureq::{Agent, BodyReader, Proxy};
+use ureq::{Agent, Body, BodyReader, Proxy};
 
 pub use self::error::{RequestError, Status};
+pub use self::exchange::Exchange;
 use super::credentials::{Credentials, Location, Session, TlsMaterial};
 use super::decode::json::Json;
 use super::decode::{Budget, DocumentSeed, Event, EventSeed, Item, ListSeed, SERVICE_LABEL};
@@ -220,20 +222,40 @@ impl Client {
     }
 
     fn get(&mut self, object: &str, query: &str) -> Result<(Rc<Budget>, Json<Bounded>), RequestError> {
+        let response = self.call(Method::GET, &path(self.kind, object, query), None)?;
+        if response.status() != StatusCode::OK {
+            return Err(RequestError::Status(Status::read(response, &self.keys)));
+        }
+        let budget = if self.kind == Kind::Lease { Budget::of_leases() } else { Budget::default() };
+        let budget = Rc::new(budget);
+        let body = Bounded { body: response.into_body().into_reader(), budget: Rc::clone(&budget) };
+        Ok((Rc::clone(&budget), Json::new(body, budget)))
+    }
+
+    /// Makes a request, and waits for the head of the answer, whatever that says.
+    fn call(&mut self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Response<Body>, RequestError> {
         let session = self.credentials.session(&self.stop).map_err(RequestError::Credentials)?;
         let location = self.credentials.location();
         let agent = self.agent_for(&session, &location)?;
-        let (url, host) = url(&location, self.kind, object, query);
-        let mut request = agent.get(url).header("accept", "application/json").header("host", host);
+        let (url, host) = url(&location, path);
+        let mut request = Request::builder().method(method).uri(url);
+        request = request.header("accept", "application/json").header("host", host);
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
         if let Some(authorization) = &session.authorization {
             request = request.header("authorization", authorization);
         }
         // On a thread of its own, since nothing can interrupt the resolver or a TCP connect, and the daemon must be able
         // to stop meanwhile. The thread ends when the connect times out; its answer then goes nowhere.
         let (sender, receiver) = bounded(1);
+        let call = move || match body {
+            Some(body) => agent.run(request.body(body)?),
+            None => agent.run(request.body(())?),
+        };
         std::thread::Builder::new()
             .name("request".to_owned())
-            .spawn(move || drop(sender.send(request.call())))
+            .spawn(move || drop(sender.send(call())))
             .map_err(|error| RequestError::Request(ureq::Error::Io(error)))?;
         let response = select! {
             recv(receiver) -> response => response.map_err(|_| RequestError::Stopped)?.map_err(RequestError::Request)?,
@@ -242,13 +264,7 @@ impl Client {
         if response.status() == StatusCode::UNAUTHORIZED {
             self.credentials.refuse(&session);
         }
-        if response.status() != StatusCode::OK {
-            return Err(RequestError::Status(Status::read(response, &self.keys)));
-        }
-        let budget = if self.kind == Kind::Lease { Budget::of_leases() } else { Budget::default() };
-        let budget = Rc::new(budget);
-        let body = Bounded { body: response.into_body().into_reader(), budget: Rc::clone(&budget) };
-        Ok((Rc::clone(&budget), Json::new(body, budget)))
+        Ok(response)
     }
 
     fn agent_for(&mut self, session: &Session, location: &Arc<Location>) -> Result<Agent, RequestError> {
@@ -312,9 +328,8 @@ impl Read for Bounded {
     }
 }
 
-/// The URL of a request, and the server's own name for the header `Host`: the URL has another one when the certificate
-/// has, since ureq checks it against the URL.
-fn url(location: &Location, kind: Kind, object: &str, query: &str) -> (String, String) {
+/// What is asked for of a kind: all objects, or one of them, as a path and a query.
+fn path(kind: Kind, object: &str, query: &str) -> String {
     let path = match kind {
         Kind::Node => "/api/v1/nodes".to_owned(),
         Kind::Service => "/api/v1/services".to_owned(),
@@ -326,6 +341,13 @@ fn url(location: &Location, kind: Kind, object: &str, query: &str) -> (String, S
         Kind::EndpointSlice => format!("&labelSelector={}", encode(SERVICE_LABEL)),
         Kind::Node | Kind::Service | Kind::Lease => String::new(),
     };
+    let query = if query.is_empty() { String::new() } else { format!("?{query}{selector}") };
+    format!("{path}{object}{query}")
+}
+
+/// The URL of a request, and the server's own name for the header `Host`: the URL has another one when the certificate
+/// has, since ureq checks it against the URL.
+fn url(location: &Location, path: &str) -> (String, String) {
     let server = location.server();
     let authority = server.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
     let host = authority.rsplit('@').next().unwrap_or_default();
@@ -333,8 +355,7 @@ fn url(location: &Location, kind: Kind, object: &str, query: &str) -> (String, S
         Some(name) => server.replacen(authority, &renamed(authority, name), 1),
         None => server.to_owned(),
     };
-    let query = if query.is_empty() { String::new() } else { format!("?{query}{selector}") };
-    (format!("{base}{path}{object}{query}"), host.to_owned())
+    (format!("{base}{path}"), host.to_owned())
 }
 
 /// An authority with another host and the same port.

@@ -27,7 +27,7 @@ use rustls::pki_types::UnixTime;
 pub use self::error::Error;
 pub use self::exec::{ExecCredential, ExecError, ExecPlugin};
 pub use self::kubeconfig::Kubeconfig;
-pub use self::location::{Environment, Location};
+pub use self::location::{Environment, Location, own_namespace};
 #[cfg(test)]
 pub(super) use self::tls::provider;
 pub use self::tls::{Identity, TlsMaterial};

@@ -276,6 +276,12 @@ impl Handle {
         self.confirmations.clone()
     }
 
+    /// A client of its own at the same server, for what is not watched; none where there is a file.
+    pub fn client(&self, stop: Stop) -> Option<Client> {
+        let Followed::Api { credentials, .. } = &self.followed else { return None };
+        Some(Client::new(Kind::Lease, Arc::clone(credentials), AnnotationKeys::default(), stop))
+    }
+
     /// Ends every read that waits for the API server. To be called when the threads are told to stop, before they are
     /// joined.
     pub fn shutdown(&self) {

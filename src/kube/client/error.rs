@@ -32,7 +32,7 @@ pub enum RequestError {
     Body(json::Error),
     /// The answer is JSON, but no list of the kind.
     NoList(String),
-    /// The answer is JSON, but not the object that was asked for.
+    /// The answer is not the object that was asked for.
     NoObject(String),
     /// A watch said something that is no event.
     NoEvent(String),

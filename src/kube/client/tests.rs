@@ -289,7 +289,7 @@ fn urls() {
         ("https://[fd00::1]:6443", Some("k"), "https://k:6443/api/v1/nodes?q", "[fd00::1]:6443"),
     ] {
         let location = Location::new(server, name.map(Into::into), None).unwrap();
-        assert_eq!(url(&location, Kind::Node, "", "q"), (url_of_nodes.to_owned(), host.to_owned()));
+        assert_eq!(url(&location, &path(Kind::Node, "", "q")), (url_of_nodes.to_owned(), host.to_owned()));
     }
 }
 

@@ -14,6 +14,16 @@ use super::{Error, Kubeconfig, Material, User};
 /// Where the kubelet puts the service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/// The namespace of this pod, if it is one that has a service account.
+pub fn own_namespace() -> Option<String> {
+    namespace_of(Path::new(SERVICE_ACCOUNT))
+}
+
+fn namespace_of(service_account: &Path) -> Option<String> {
+    let text = super::read_text(&service_account.join("namespace")).ok()?;
+    Some(text.trim().to_owned()).filter(|namespace| !namespace.is_empty())
+}
+
 /// An API server, and who we are there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Location {
@@ -181,5 +191,21 @@ fn read(path: &Path) -> Result<io::Result<Kubeconfig>, Error> {
     match super::read_text(path) {
         Ok(text) => Kubeconfig::parse(&text, path).map(Ok),
         Err(error) => Ok(Err(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_has_a_namespace_and_nothing_else_has() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(namespace_of(folder.path()), None);
+        for (text, expect) in [("k8s-node-dns", Some("k8s-node-dns")), ("dns\n", Some("dns")), ("\n", None), ("", None)]
+        {
+            std::fs::write(folder.path().join("namespace"), text).unwrap();
+            assert_eq!(namespace_of(folder.path()).as_deref(), expect, "{text:?}");
+        }
     }
 }
