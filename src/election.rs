@@ -122,13 +122,8 @@ pub fn spawn(config: &ElectionConfig, client: Client, threads: &mut Threads) -> 
     let (gone, left) = bounded(0);
     let client = client.with_limit(LIMIT);
     let interrupt = client.interrupt();
-    let elector = Elector {
-        client,
-        telling: Telling::new(config.lease.clone()),
-        config: config.clone(),
-        replies,
-        seen: None,
-    };
+    let elector =
+        Elector { client, telling: Telling::new(config.lease.clone()), config: config.clone(), replies, seen: None };
     let stop = threads.stop();
     threads.spawn("leader", move || elector.run(requested, leaving, gone, &stop))?;
     Ok((Ends { requests, replies: replied }, Handle { interrupt, leave: Some(leave), left }))
@@ -178,9 +173,7 @@ impl Elector {
         let (lease, now) = (&self.config.lease, SystemTime::now());
         let (path, exchange) = match request {
             Request::Get => (lease.path(), Exchange::Get),
-            Request::Create(record) => {
-                (lease.collection(), Exchange::Create(lease::write(None, lease, record, now)))
-            }
+            Request::Create(record) => (lease.collection(), Exchange::Create(lease::write(None, lease, record, now))),
             Request::Update(record, version) => match self.seen.take() {
                 Some(seen) if lease::version(&seen) == version => {
                     (lease.path(), Exchange::Replace(lease::write(Some(seen), lease, record, now)))
@@ -252,8 +245,7 @@ mod tests {
 
     #[test]
     fn only_a_server_that_says_so_did_nothing() {
-        let (get, create, replace) =
-            (Exchange::Get, Exchange::Create(Value::Null), Exchange::Replace(Value::Null));
+        let (get, create, replace) = (Exchange::Get, Exchange::Create(Value::Null), Exchange::Replace(Value::Null));
         for (code, exchange, expect) in [
             (404, &get, Reply::Absent),
             (404, &create, Reply::Unknown), // there is no such namespace

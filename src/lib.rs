@@ -70,6 +70,7 @@ pub mod config;
 pub mod daemon;
 pub mod dns;
 pub mod duration;
+pub mod election;
 pub mod http;
 pub mod kube;
 pub mod leader;

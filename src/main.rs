@@ -33,7 +33,8 @@ fn status() -> ExitCode {
             | config::Error::WrongValue(_)
             | config::Error::TwoSources
             | config::Error::Cookies(_)
-            | config::Error::Keys(_),
+            | config::Error::Keys(_)
+            | config::Error::NoNamespace,
         ) => (2, true),
         Failure::Logger(_) | Failure::Daemon(_) | Failure::Load(_) => (1, false),
     };

@@ -40,7 +40,7 @@ pub fn file() -> String {
 
 /// Whether it is about the daemon that serves, not about what the program does once instead.
 pub fn is_setting(flag: &Flag) -> bool {
-    flag.value.is_some() && *flag != flags::CHECK_RESOLVER
+    flag.variable().is_some() && *flag != flags::CHECK_RESOLVER
 }
 
 /// Every setting, with the line that sets it once its `#` is gone.

@@ -6,6 +6,7 @@ mod kubernetes;
 mod listening;
 mod nodes;
 mod probes;
+mod replicas;
 mod replies;
 mod running;
 mod secondaries;
@@ -18,6 +19,7 @@ pub use self::kubernetes::*;
 pub use self::listening::*;
 pub use self::nodes::*;
 pub use self::probes::*;
+pub use self::replicas::*;
 pub use self::replies::*;
 pub use self::running::*;
 pub use self::secondaries::*;
@@ -25,7 +27,7 @@ pub use self::zone::*;
 
 /// Every flag, in the order of `--help`.
 pub static FLAGS: LazyLock<Vec<&'static Flag>> = LazyLock::new(|| {
-    let groups = [SERVED, LISTENING, KUBERNETES, NODES, FAILOVER, PROBES, REPLIES, SECONDARIES, RUNNING];
+    let groups = [SERVED, LISTENING, KUBERNETES, NODES, FAILOVER, PROBES, REPLIES, REPLICAS, SECONDARIES, RUNNING];
     groups.into_iter().flatten().copied().collect()
 });
 
@@ -40,6 +42,8 @@ pub enum Section {
     Kubernetes,
     /// What is answered when nodes are not well.
     Failover,
+    /// How several daemons agree.
+    Replicas,
     /// How it is answered.
     Replies,
     /// Who has copies of it.
@@ -58,6 +62,7 @@ impl Section {
         Self::Kubernetes,
         Self::Failover,
         Self::Replies,
+        Self::Replicas,
         Self::Secondaries,
         Self::Logging,
         Self::Other,
@@ -70,6 +75,7 @@ impl Section {
             Self::Listening => "Listening",
             Self::Kubernetes => "Kubernetes",
             Self::Failover => "Failover",
+            Self::Replicas => "Replicas",
             Self::Replies => "Replies",
             Self::Secondaries => "Secondaries",
             Self::Logging => "Logging",
@@ -98,7 +104,8 @@ pub struct Flag {
     pub name: &'static str,
     /// A letter that stands for it after one dash.
     pub short: Option<char>,
-    /// What its value is called in `--help`; `None` for a switch.
+    /// What its value is called in `--help`; `None` for a switch. One that has a default is a setting: `--flag=false`
+    /// turns it off, and its variable says the same.
     pub value: Option<&'static str>,
     /// What holds when it is not given.
     pub default: Default,
@@ -117,14 +124,18 @@ pub struct Flag {
 }
 
 impl Flag {
-    /// The environment variable that stands for it; switches have none.
+    /// The environment variable that stands for it; what is done once instead of serving has none.
     pub fn variable(&self) -> Option<String> {
-        self.value.map(|_| format!("K8S_NODE_DNS_{}", self.name.replace('-', "_").to_ascii_uppercase()))
+        let is_setting = self.value.is_some() || self.default != Default::None;
+        is_setting.then(|| format!("K8S_NODE_DNS_{}", self.name.replace('-', "_").to_ascii_uppercase()))
     }
 
     /// The flag with a value that is allowed, to be copied into a shell.
     pub fn usage(&self) -> String {
-        format!("--{} {}", self.name, shell_quoted(self.example))
+        match self.value {
+            Some(_) => format!("--{} {}", self.name, shell_quoted(self.example)),
+            None => format!("--{}", self.name),
+        }
     }
 }
 

@@ -103,6 +103,14 @@ pub struct Value<'a> {
 }
 
 impl Value<'_> {
+    /// Whether a switch is on.
+    ///
+    /// # Errors
+    /// It is neither true nor false, as Go writes them.
+    pub fn switched_on(&self) -> Result<bool, WrongValue> {
+        original::parse_bool(self.text).ok_or_else(|| self.wrong("is neither true nor false"))
+    }
+
     /// The error that says why this text won't do.
     pub fn wrong(&self, reason: impl Into<String>) -> WrongValue {
         let given = match (self.origin, self.flag.variable()) {

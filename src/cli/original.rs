@@ -1,24 +1,22 @@
 //! Flags of the original that are not ours: accepted, so that its manifests go on working, with one warning each.
 //!
-//! In: `--zap-…` (controller-runtime's logger) and `--leader-elect`. Out: `--log-level` and `--log-format` where they
-//! say the same, unless those are given themselves.
+//! In: `--zap-…` (controller-runtime's logger). Out: `--log-level` and `--log-format` where they say the same, unless
+//! those are given themselves.
 
 use super::{Arguments, Error, WrongValue, flags};
 
 /// The names, for those who mistype them.
-pub(super) const NAMES: [&str; 6] =
-    ["zap-devel", "zap-encoder", "zap-log-level", "zap-stacktrace-level", "zap-time-encoding", LEADER_ELECT];
-
-const LEADER_ELECT: &str = "leader-elect";
+pub(super) const NAMES: [&str; 5] =
+    ["zap-devel", "zap-encoder", "zap-log-level", "zap-stacktrace-level", "zap-time-encoding"];
 
 /// Whether a flag is one of these.
 pub(super) fn knows(name: &str) -> bool {
-    name == LEADER_ELECT || name.starts_with("zap-")
+    name.starts_with("zap-")
 }
 
 /// Whether it takes no value of its own (`--flag`, `--flag=false`).
 pub(super) fn is_switch(name: &str) -> bool {
-    name == LEADER_ELECT || name == "zap-devel"
+    name == "zap-devel"
 }
 
 /// Those that were given, in order, with the last value of each.
@@ -58,10 +56,6 @@ impl Original {
                     let (level, format) = if switched_on(name, value)? { ("debug", "text") } else { ("info", "json") };
                     preset = Some((level, format));
                     replaced(name, value, &[("log-level", level, ours_level), ("log-format", format, ours_format)])
-                }
-                LEADER_ELECT => {
-                    switched_on(name, value)?;
-                    format!("--{name} has no effect: every replica answers; leave it out")
                 }
                 _ => format!("--{name}, a flag of the original's logger, has no effect; leave it out"),
             };

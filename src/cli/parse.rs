@@ -27,6 +27,8 @@ pub fn parse(
             if flag.value.is_some() {
                 let text = word.value(&mut parser, flag)?;
                 parsed.set(flag, text);
+            } else if flag.variable().is_some() {
+                parsed.set(flag, word.switched_on()?.to_string());
             } else if word.switched_on()? {
                 // Those that need no other flag are followed at once.
                 match flag {

@@ -66,14 +66,33 @@ fn the_flag_wins_over_the_variable_and_the_variable_over_the_default() {
 }
 
 #[test]
-fn every_flag_but_the_switches_has_a_variable() {
-    for flag in FLAGS.iter().filter(|flag| flag.value.is_some()) {
-        let variable = flag.variable().unwrap();
+fn every_setting_has_a_variable() {
+    for (flag, variable) in FLAGS.iter().filter_map(|flag| Some((flag, flag.variable()?))) {
         let arguments = arguments("", &[(&variable, "x")]);
         assert_eq!(text(&arguments, flag), Some("x"), "{variable}");
     }
     assert_eq!(flags::SOA_NS.variable().unwrap(), "K8S_NODE_DNS_SOA_NS");
+    assert_eq!(flags::LEADER_ELECT.variable().unwrap(), "K8S_NODE_DNS_LEADER_ELECT");
     assert_eq!(flags::HELP.variable(), None);
+    assert!(FLAGS.iter().all(|flag| flag.value.is_none() || flag.variable().is_some()));
+}
+
+#[test]
+fn a_switch_that_is_a_setting_is_turned_on_and_off() {
+    for (line, variable, expect) in [
+        ("", "", "false"),
+        ("--leader-elect", "", "true"),
+        ("-leader-elect=1", "", "true"),
+        ("--leader-elect --leader-elect=f", "", "false"),
+        ("", "true", "true"),
+        ("--leader-elect=false", "true", "false"),
+    ] {
+        let arguments = arguments(line, &[("K8S_NODE_DNS_LEADER_ELECT", variable)]);
+        assert_eq!(text(&arguments, &flags::LEADER_ELECT), Some(expect), "{line:?} {variable:?}");
+    }
+    let wrong = arguments("", &[("K8S_NODE_DNS_LEADER_ELECT", "yes")]);
+    let error = wrong.value(&flags::LEADER_ELECT).unwrap().switched_on().unwrap_err().to_string();
+    assert!(error.contains("K8S_NODE_DNS_LEADER_ELECT=\"yes\"") && error.contains("true, false"), "{error}");
 }
 
 #[test]
@@ -166,8 +185,8 @@ fn flags_of_the_original_are_translated_with_one_warning_each() {
         ("--zap-log-level debug --log-level warn", "warn", "text", 1),
         ("--log-format text --zap-encoder json", "info", "text", 1),
         ("--zap-devel --log-level warn --log-format json", "warn", "json", 1),
-        ("--zap-stacktrace-level error --zap-time-encoding iso8601 --leader-elect", "info", "text", 3),
-        ("--zap-time-encoding=iso8601 -leader-elect=false --zap-devel --log-level=warn", "warn", "text", 3),
+        ("--zap-stacktrace-level error --zap-time-encoding iso8601 --leader-elect", "info", "text", 2),
+        ("--zap-time-encoding=iso8601 -leader-elect=false --zap-devel --log-level=warn", "warn", "text", 2),
         ("--zap-colour blue --zap-quiet --log-format json", "info", "json", 2),
     ] {
         let arguments = arguments(line, &[]);
@@ -202,7 +221,7 @@ fn declarations_are_complete() {
         if flag.value.is_some() {
             assert!(!flag.allowed.is_empty() && !flag.example.is_empty(), "{flag:?}");
         } else {
-            assert_eq!(flag.default, Default::None, "a switch is off: {flag:?}");
+            assert!([Default::None, Default::Text("false")].contains(&flag.default), "a switch is off: {flag:?}");
         }
     }
 }

@@ -14,6 +14,7 @@ mod name;
 mod notify;
 mod policy;
 mod probes;
+mod replicas;
 mod servers;
 mod state;
 #[cfg(test)]
@@ -40,6 +41,7 @@ use crate::dns::limits::RateLimitConfig;
 use crate::dns::tcp;
 use crate::dns::tsig;
 use crate::dns::tsig::keyring::Keyring;
+use crate::election::ElectionConfig;
 use crate::kube::Source;
 use crate::kube::objects::AnnotationKeys;
 use crate::logger::{self, LogConfig};
@@ -72,6 +74,8 @@ pub struct Config {
     pub lease_timeout: Option<Duration>,
     /// How nodes' addresses are probed, if they are.
     pub probe: Option<ProbeConfig>,
+    /// Which Lease says who leads the replicas, if there is one.
+    pub election: Option<ElectionConfig>,
     /// Where the last good cluster is kept, if it is.
     pub state: Option<StateConfig>,
     /// Who is told of new versions.
@@ -114,6 +118,7 @@ impl Config {
         };
         let lease_timeout = lease::parse(&arguments, &source, &mut warnings)?;
         let probe = probes::parse(&arguments, &mut warnings)?;
+        let election = replicas::parse(&arguments, &source, &zone, &mut warnings)?;
         let state = state::parse(&arguments, &mut warnings)?;
         let notify = notify::secondaries(&arguments, &answer.keys)?;
         let notify_interval = notify::interval(&arguments)?;
@@ -132,6 +137,7 @@ impl Config {
             policy,
             lease_timeout,
             probe,
+            election,
             state,
             notify,
             notify_interval,
@@ -156,7 +162,9 @@ pub enum Error {
     Cookies(CookieFileError),
     /// What a file of TSIG keys says.
     Keys(tsig::file::Error),
-    /// The system gives no random numbers for the cookie secret.
+    /// The Lease has no namespace.
+    NoNamespace,
+    /// The system gives no random numbers, for the cookie secret or the name in the Lease.
     Random(getrandom::Error),
 }
 
@@ -175,7 +183,11 @@ impl fmt::Display for Error {
             ),
             Self::Cookies(error) => error.fmt(f),
             Self::Keys(error) => error.fmt(f),
-            Self::Random(error) => write!(f, "the system gives no random numbers for the cookie secret: {error}"),
+            Self::NoNamespace => f.write_str(
+                "--leader-elect-namespace must be given: it is the namespace of the Lease that --leader-elect is about, \
+                 and this is no pod that has one of its own. Example: --leader-elect-namespace k8s-node-dns",
+            ),
+            Self::Random(error) => write!(f, "the system gives no random numbers: {error}"),
         }
     }
 }
@@ -186,7 +198,7 @@ impl std::error::Error for Error {
             Self::Cookies(error) => Some(error),
             Self::Keys(error) => Some(error),
             Self::Random(error) => Some(error),
-            Self::Missing(_) | Self::WrongValue(_) | Self::TwoSources => None,
+            Self::Missing(_) | Self::WrongValue(_) | Self::TwoSources | Self::NoNamespace => None,
         }
     }
 }

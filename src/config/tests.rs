@@ -3,6 +3,7 @@
 mod cookies;
 mod nodes;
 mod probes;
+mod replicas;
 mod wrong_values;
 
 use std::ffi::OsString;

@@ -156,7 +156,8 @@ mod tests {
     fn what_others_wrote_stays() {
         let object = write(Some(found()), &lease(), &record(), UNIX_EPOCH);
         let mut expect = found();
-        for (key, value) in [(ZONE, "lb.example.test."), (SERIAL, "1795405250"), (CONTENT, "00000000000000000000000000000abc")]
+        for (key, value) in
+            [(ZONE, "lb.example.test."), (SERIAL, "1795405250"), (CONTENT, "00000000000000000000000000000abc")]
         {
             expect["metadata"]["annotations"][key] = json!(value);
         }
@@ -164,7 +165,8 @@ mod tests {
         expect["spec"]["leaseTransitions"] = json!(3);
         assert_eq!(object, expect);
         // A replica that has nothing to record takes nothing away.
-        let later = write(Some(object.clone()), &lease(), &Record { zone: None, version: None, ..record() }, UNIX_EPOCH);
+        let later =
+            write(Some(object.clone()), &lease(), &Record { zone: None, version: None, ..record() }, UNIX_EPOCH);
         assert_eq!(later, object);
     }
 
@@ -190,9 +192,12 @@ mod tests {
 
     #[test]
     fn what_is_another_object_is_refused() {
-        for (field, value) in [("kind", json!("Status")), ("metadata", json!({"name": "other", "resourceVersion": "7"})),
-            ("metadata", json!({"name": "k8s-node-dns-leader"})), ("metadata", json!("x"))]
-        {
+        for (field, value) in [
+            ("kind", json!("Status")),
+            ("metadata", json!({"name": "other", "resourceVersion": "7"})),
+            ("metadata", json!({"name": "k8s-node-dns-leader"})),
+            ("metadata", json!("x")),
+        ] {
             let mut object = found();
             object[field] = value;
             let error = read(&object, &lease()).unwrap_err();

@@ -26,7 +26,9 @@ pub fn try_lease(config: &ElectionConfig, client: Client) -> Vec<Trial> {
     let created = client.exchange(&format!("{}{dry}", name.collection()), &Exchange::Create(new.clone()));
     let present = got.as_ref().ok().cloned().unwrap_or(new);
     let updated = client.exchange(&format!("{}{dry}", name.path()), &Exchange::Replace(present));
-    [("get", got), ("create", created), ("update", updated)].map(|(verb, result)| (verb, judged(verb, name, result))).into()
+    [("get", got), ("create", created), ("update", updated)]
+        .map(|(verb, result)| (verb, judged(verb, name, result)))
+        .into()
 }
 
 /// That there is none, or one already, is well: it is allowed to ask.

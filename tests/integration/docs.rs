@@ -138,10 +138,9 @@ fn quoted_messages_are_in_the_source() {
 }
 
 /// Flags of other programs, and of the original, that pages name.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 8] = [
     "--zap-",
     "--glue",
-    "--leader-elect",
     "--kube-controller-manager-arg",
     "--kubelet-arg",
     "--reuse-values",

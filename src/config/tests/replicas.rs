@@ -59,7 +59,7 @@ fn a_lease_needs_a_namespace_and_an_api_server() {
 fn what_has_no_effect_is_said() {
     let config = config(&["--leader-elect=false", NAMESPACE, "--leader-elect-retry-period=1s"]);
     assert!(config.election.is_none());
-    let expect = ["namespace", "retry-period"]
-        .map(|flag| format!("--leader-elect-{flag} has no effect without --leader-elect"));
+    let expect =
+        ["namespace", "retry-period"].map(|flag| format!("--leader-elect-{flag} has no effect without --leader-elect"));
     assert_eq!(config.warnings, expect);
 }
