@@ -9,6 +9,8 @@ pub(crate) enum Fault {
     Reply(Vec<u8>),
     /// These bytes, whatever they are, and the end of the connection.
     Bytes(Vec<u8>),
+    /// What is asked for is done, and the connection ends without a word of it.
+    Lost,
     /// These bytes, and then nothing while the connection stays open.
     Stalls(Vec<u8>),
     /// The right reply, broken off after so many bytes of its body: in the middle of an object.
@@ -106,9 +108,11 @@ pub(super) fn status(code: u16, message: &str) -> Value {
 fn reason(code: u16) -> &'static str {
     match code {
         200 => "OK",
+        201 => "Created",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "NotFound",
+        409 => "Conflict",
         410 => "Expired",
         429 => "TooManyRequests",
         500 => "InternalError",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConnection, StreamOwned};
+use serde_json::Value;
 
 use super::fault::{Fault, event, http, status};
 use super::{Shared, Verb};
@@ -14,7 +15,7 @@ use super::{Shared, Verb};
 /// A request that came.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// Whether it lists, watches or gets one.
+    /// Whether it lists, watches, gets one or writes one.
     pub(crate) verb: Verb,
     /// What it lists or watches.
     pub(crate) resource: String,
@@ -24,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) query: BTreeMap<String, String>,
     /// The value of its Authorization header.
     pub(crate) authorization: Option<String>,
+    /// What is to be written.
+    pub(crate) object: Value,
     /// When it came.
     pub(crate) at: Instant,
 }
@@ -83,8 +86,13 @@ fn requests<S: Read + Write>(stream: S, shared: &Shared) -> io::Result<()> {
         match (fault, request.verb) {
             (None, Verb::Watch) => watch(stream, shared, &request, false)?,
             (None, Verb::Get) => stream.write_all(&one(shared, &request))?,
+            (None, Verb::Create | Verb::Replace) => stream.write_all(&write(shared, &request))?,
             (None, _) => stream.write_all(&list(shared, &request))?,
             (Some(Fault::Reply(reply)), _) => stream.write_all(&reply)?,
+            (Some(Fault::Lost), _) => {
+                let _ = write(shared, &request);
+                return stream.flush();
+            }
             (Some(Fault::Bytes(bytes)), _) => {
                 stream.write_all(&bytes)?;
                 return stream.flush();
@@ -136,6 +144,28 @@ fn one(shared: &Shared, request: &Request) -> Vec<u8> {
             http(404, "", &status(404, &message).to_string())
         }
     }
+}
+
+/// Creates an object, or replaces the one that was read.
+fn write(shared: &Shared, request: &Request) -> Vec<u8> {
+    let mut state = shared.lock();
+    let (resource, key) = (&*request.resource, super::store::key(&request.object["metadata"]));
+    let present = state.store.one(resource, &key).map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    let version = |object: &Value| object["metadata"]["resourceVersion"].clone();
+    let refuse = |code, why: &str| http(code, "", &status(code, &format!("{resource} {key:?} {why}")).to_string());
+    match (request.verb, present) {
+        (Verb::Create, Some(_)) => return refuse(409, "already exists"),
+        (Verb::Replace, None) => return refuse(404, "not found"),
+        (Verb::Replace, Some(present)) if version(&present) != version(&request.object) => {
+            return refuse(409, "the object has been modified; please apply your changes to the latest version");
+        }
+        _ => state.store.put(request.object.clone()),
+    }
+    let code = if request.verb == Verb::Create { 201 } else { 200 };
+    let object = state.store.one(resource, &key).expect("it was just written");
+    drop(state);
+    shared.changed.notify_all();
+    http(code, "", &object)
 }
 
 fn list(shared: &Shared, request: &Request) -> Vec<u8> {
@@ -209,6 +239,16 @@ fn read<S: Read>(stream: &mut BufReader<S>) -> io::Result<Option<Request>> {
     }
     let head = String::from_utf8(head).map_err(io::Error::other)?;
     let target = head.split(' ').nth(1).ok_or(io::ErrorKind::InvalidData)?;
+    let header = |wanted: &str| {
+        head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(wanted).then(|| value.trim().to_owned())
+        })
+    };
+    let length = header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    let object = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let query: BTreeMap<_, _> = query
         .split('&')
@@ -219,16 +259,15 @@ fn read<S: Read>(stream: &mut BufReader<S>) -> io::Result<Option<Request>> {
     let parts: Vec<_> = path.split('/').collect();
     let is_one = parts.iter().position(|part| *part == "namespaces").is_some_and(|at| parts.len() > at + 3);
     let verb = match (query.get("watch").map(String::as_str), query.contains_key("continue")) {
+        _ if head.starts_with("POST ") => Verb::Create,
+        _ if head.starts_with("PUT ") => Verb::Replace,
         (Some("true" | "1"), _) => Verb::Watch,
         (_, true) => Verb::Page,
         _ if is_one => Verb::Get,
         _ if query.get("limit").is_some_and(|limit| limit == "1") => Verb::Check,
         (_, false) => Verb::List,
     };
-    let authorization = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("authorization").then(|| value.trim().to_owned())
-    });
+    let authorization = header("authorization");
     let resource = parts.iter().rev().nth(usize::from(is_one)).unwrap_or(&"").to_string();
-    Ok(Some(Request { verb, resource, path: path.to_owned(), query, authorization, at: Instant::now() }))
+    Ok(Some(Request { verb, resource, path: path.to_owned(), query, authorization, object, at: Instant::now() }))
 }

@@ -36,6 +36,10 @@ pub(crate) enum Verb {
     Watch,
     /// A single object.
     Get,
+    /// A new object.
+    Create,
+    /// An object for another.
+    Replace,
 }
 
 /// The server; it ends when it is dropped.
@@ -100,6 +104,12 @@ impl FakeApi {
     pub(crate) fn put(&self, object: Value) {
         self.shared.lock().store.put(object);
         self.shared.changed.notify_all();
+    }
+
+    /// An object as it is now, by its `namespace/name`.
+    pub(crate) fn object(&self, resource: &str, key: &str) -> Option<Value> {
+        let object = self.shared.lock().store.one(resource, key);
+        object.map(|object| serde_json::from_str(&object).unwrap())
     }
 
     /// Deletes an object by its `namespace/name`, or the name alone for nodes.

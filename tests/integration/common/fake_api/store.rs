@@ -151,7 +151,7 @@ impl Store {
 }
 
 /// `namespace/name`, or the name of what has no namespace.
-fn key(metadata: &Value) -> String {
+pub(super) fn key(metadata: &Value) -> String {
     let name = metadata["name"].as_str().unwrap();
     metadata["namespace"].as_str().map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
 }
