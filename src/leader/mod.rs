@@ -1,17 +1,19 @@
 //! How replicas agree on the versions of the zone.
 
 mod agreement;
+mod ledger;
 mod news;
 mod record;
 
 pub use agreement::{Agreement, Shown, Standing};
+pub use ledger::VIEWS;
 pub use news::{News, Trouble};
 pub use record::{Record, Reply, Request};
 
 use std::time::Duration;
 
 /// What a replica brings along.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Terms {
     /// What the replica calls itself, another name in each run.
     pub identity: String,
@@ -24,7 +26,7 @@ pub struct Terms {
 }
 
 /// How quick things go. The first three are client-go's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timing {
     /// `--leader-elect-lease-duration`: a Lease that is not renewed for so long may be taken.
     pub lease_duration: Duration,
@@ -35,3 +37,6 @@ pub struct Timing {
     /// `--notify-interval`: how far versions are apart at least.
     pub between_versions: Duration,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::fmt;
 use log::Level;
 
 /// Why a replica cannot take part.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Trouble {
     /// It may not use the Lease (403).
     Forbidden,
@@ -14,7 +14,7 @@ pub enum Trouble {
 }
 
 /// Something that the log is told once. It names the Lease, `namespace/name`, where that helps.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum News {
     /// This replica leads from now on.
     Leads,
@@ -49,8 +49,28 @@ impl News {
 impl fmt::Display for News {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Leads => f.write_str("leads"),
-            _ => f.write_str(""),
+            Self::Leads => f.write_str("this replica leads: it makes the zone's versions from now on"),
+            Self::Lost => f.write_str(
+                "this replica does not lead any more: addresses are answered as before, another replica makes the versions",
+            ),
+            Self::Follows(holder) => write!(f, "replica {holder} leads"),
+            Self::Trouble { lease, why: Trouble::Forbidden } => write!(
+                f,
+                "the API server forbids the Lease {lease} (403): a Role with get, create and update on leases \
+                 (coordination.k8s.io) in its namespace is missing; until it is there, this replica agrees with no other \
+                 on serials"
+            ),
+            Self::Trouble { lease, why: Trouble::OtherZone(zone) } => write!(
+                f,
+                "the Lease {lease} is of zone {zone}: each zone needs one of its own, give this one another \
+                 --leader-elect-lease-name; or delete the Lease if the zone was renamed; until then, this replica agrees \
+                 with no other on serials"
+            ),
+            Self::TroubleOver => f.write_str("the Lease can be used: replicas agree on serials"),
+            Self::Restored => f.write_str(
+                "the Lease has an older version of the zone than was published (was etcd restored from a backup?): a newer \
+                 one will be recorded",
+            ),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::zone::serial::Version;
 
 /// A Lease (`coordination.k8s.io/v1`), as far as it counts here. What else is in the object survives an update.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Record {
     /// `holderIdentity`; empty: nobody holds it.
     pub holder: String,
@@ -26,8 +26,16 @@ pub struct Record {
     pub version: Option<Version>,
 }
 
+impl Record {
+    /// Whether its holder has not written it since: what else stands in a Lease is for others to change.
+    pub fn is_held_as(&self, other: &Self) -> bool {
+        let same = self.lease_duration == other.lease_duration && self.transitions == other.transitions;
+        same && self.holder == other.holder && self.renewed == other.renewed && self.acquired == other.acquired
+    }
+}
+
 /// What is asked of the API server. One at a time: each has one [`Reply`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     /// Read it.
     Get,
@@ -38,7 +46,7 @@ pub enum Request {
 }
 
 /// What came of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reply {
     /// It was read: what it says, and its resourceVersion.
     Found(Record, String),

@@ -32,11 +32,11 @@ fn believed(clock: u64, source: u64) -> Option<u64> {
 }
 
 /// A hash of the zone's records; equal for equal records, whatever order they came in and whichever process asks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Digest(pub u128);
 
 /// A serial, and the content that it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Version {
     /// The serial.
     pub serial: Serial,
@@ -45,7 +45,7 @@ pub struct Version {
 }
 
 /// The version that is being published, and when it was made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Versions {
     present: Version,
     made: Instant,
@@ -98,7 +98,7 @@ impl Versions {
 }
 
 /// max(`clock`, `last` + 1) in the arithmetic of RFC 1982, where the greater of two is less than 2^31 ahead.
-fn after(last: Serial, clock: Serial) -> Serial {
+pub fn after(last: Serial, clock: Serial) -> Serial {
     let next = last.add(1);
     if clock > next { clock } else { next }
 }
