@@ -102,6 +102,16 @@ families! {
     ZONE_CHANGED: Gauge "k8s_node_dns_zone_last_change_timestamp_seconds" []
         "When a name or address of the zone last changed, since 1970.";
     ZONE_PUBLISHED: Counter "k8s_node_dns_zone_published_total" [] "Zones that were published, new serials included.";
+    LEADER: Gauge "k8s_node_dns_leader" []
+        "1 for the replica that makes the zone's versions, with --leader-elect.";
+    LEADER_TRANSITIONS: Gauge "k8s_node_dns_leader_transitions" []
+        "How often another replica took the Lease, as the Lease counts it.";
+    LEADER_LEASE_AGE: Gauge "k8s_node_dns_leader_lease_age_seconds" []
+        "How long ago this replica last read or wrote the Lease.";
+    LEADER_SERIAL: Gauge "k8s_node_dns_leader_recorded_serial" []
+        "Serial of the newest published version, as the Lease records it.";
+    LEADER_ALONE: Gauge "k8s_node_dns_leader_alone" []
+        "1 while this replica makes serials of its own, since it cannot use the Lease.";
     LEASES: Gauge "k8s_node_dns_leases" ["state"]
         "Nodes with a Lease, with --lease-timeout: those that are out because it is not renewed (late), and the others.";
     LEASES_BLIND: Gauge "k8s_node_dns_leases_blind" []

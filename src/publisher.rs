@@ -356,6 +356,7 @@ impl Publisher {
             served: self.serving.as_ref().map(|serving| serving.served.clone()),
             leases: self.heartbeats.as_ref().map(Heartbeats::standing),
             probes: self.probing.as_ref().map(|probing| Overview::of(probing.probes())),
+            replicas: None,
             timeline: self.timeline.entries(),
         }
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::cluster::probes::Overview;
 use crate::cluster::{LeaseStanding, Snapshot, Story};
+use crate::leader::Standing;
 use crate::zone::Zone;
 
 /// How many changes are remembered.
@@ -30,6 +31,8 @@ pub struct Report {
     pub leases: Option<LeaseStanding>,
     /// How probes stand, where there are any.
     pub probes: Option<Overview>,
+    /// How replicas agree, where there are several.
+    pub replicas: Option<Standing>,
     /// The last changes, the latest first.
     pub timeline: Vec<Arc<Entry>>,
 }

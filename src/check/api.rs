@@ -1,8 +1,10 @@
 //! Whether the API server can be reached, knows us, and allows each rule that is needed.
 
 use super::Config;
-use crate::kube::trial::{Outcome, Trial, try_server};
+use crate::election::{ElectionConfig, Trial as LeaseTrial, try_lease};
+use crate::kube::trial::{self, Outcome, Trial, try_server};
 use crate::kube::{Kind, Source};
+use crate::thread::Threads;
 
 type Say<'a> = &'a mut dyn FnMut(&'static str, Result<String, String>);
 
@@ -18,8 +20,24 @@ pub(super) fn check(config: &Config, line: Say<'_>) -> bool {
         }
         Ok(trial) => {
             line("kubeconfig", Ok(format!("{} names {}", trial.described, trial.server)));
-            tell(&trial, line)
+            let goes_on = tell(&trial, line);
+            if let Some(election) = config.election.as_ref().filter(|_| goes_on) {
+                let threads = Threads::default();
+                match trial::client(kubeconfig.as_deref(), context.as_deref(), &threads) {
+                    Ok(client) => tell_lease(election, try_lease(election, client), line),
+                    Err(error) => line("Lease", Err(error.to_string())),
+                }
+            }
+            goes_on
         }
+    }
+}
+
+/// Says whether the Lease of the replicas may be used.
+fn tell_lease(election: &ElectionConfig, trials: Vec<LeaseTrial>, line: Say<'_>) {
+    for (verb, result) in trials {
+        let what = format!("{verb} the {}", election.lease);
+        line("RBAC", result.map(|()| what.clone()).map_err(|why| format!("{what}: {why}")));
     }
 }
 

@@ -10,7 +10,8 @@ use super::site::{Counts, Sources, WatchHealth};
 use crate::cluster::probes::Overview;
 use crate::cluster::{Basis, Ineligible, LeaseStanding, Snapshot, Unfit, Verdict};
 use crate::dns::counters::{Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};
-use crate::metrics::{self, Exposition};
+use crate::leader::Standing;
+use crate::metrics::{self, Exposition, Number};
 use crate::report::{Report, Served};
 use crate::secondaries::Standing;
 use crate::utc;
@@ -36,6 +37,7 @@ pub fn write(sources: &Sources, counts: &Counts, ready: bool, report: Option<&Re
             zone(e, served, &report.cluster, sources);
         }
     }
+    replicas(e, report.and_then(|report| report.replicas.as_ref()));
     leases(e, report.and_then(|report| report.leases.as_ref()));
     probes(e, sources, report.and_then(|report| report.probes.as_ref()));
     secondaries(e, &sources.secondaries());
@@ -206,6 +208,24 @@ fn leases(e: &mut Exposition, leases: Option<&LeaseStanding>) {
     leases.map(|leases| family.sample(&[], leases.blind));
     let mut family = e.family(&metrics::LEASES_HELD);
     leases.map(|leases| family.sample(&[], leases.held.is_some()));
+}
+
+/// Without `--leader-elect` there are none.
+fn replicas(e: &mut Exposition, standing: Option<&Standing>) {
+    let record = standing.and_then(|standing| standing.record.as_ref());
+    let read = standing.and_then(|standing| standing.read);
+    let published = standing.and_then(|standing| standing.published);
+    let numbers: [(&'static metrics::Family, Option<Number>); 5] = [
+        (&metrics::LEADER, standing.map(|standing| standing.leads.into())),
+        (&metrics::LEADER_TRANSITIONS, record.map(|record| u64::from(record.transitions).into())),
+        (&metrics::LEADER_LEASE_AGE, read.map(|read| read.elapsed().as_secs_f64().into())),
+        (&metrics::LEADER_SERIAL, published.map(|version| u64::from(version.serial.into_int()).into())),
+        (&metrics::LEADER_ALONE, standing.map(|standing| standing.alone.into())),
+    ];
+    for (family, number) in numbers {
+        let mut family = e.family(family);
+        number.map(|number| family.sample(&[], number));
+    }
 }
 
 /// Without `--probe` there are none.

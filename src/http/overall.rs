@@ -10,6 +10,7 @@ use super::site::WatchHealth;
 use crate::cluster::probes::Overview;
 use crate::cluster::{Few, Load, Owner};
 use crate::duration::human;
+use crate::leader::Trouble;
 use crate::report::Report;
 use crate::utc;
 
@@ -137,13 +138,20 @@ pub fn overall(report: &Report, circumstances: &Circumstances<'_>) -> Overall {
     Overall { level, sentence }
 }
 
-/// What could take nodes out besides Ready, and does not now.
+/// What should be, and is not now: replicas that agree, and whatever could take nodes out besides Ready.
 fn doubts(report: &Report) -> String {
     let mut doubts = String::new();
     if report.leases.is_some_and(|leases| leases.blind) {
         doubts.push_str(" Leases cannot be seen: nobody goes out by them.");
     } else if let Some((overdue, counted)) = report.leases.and_then(|leases| leases.held) {
         let _ = write!(doubts, " {overdue} of {counted} leases are overdue: nobody goes out by them.");
+    }
+    match report.replicas.as_ref().and_then(|standing| standing.trouble.as_ref()) {
+        None => {}
+        Some(Trouble::Forbidden) => doubts.push_str(" The replicas do not agree on serials: the Lease is forbidden."),
+        Some(Trouble::OtherZone(zone)) => {
+            let _ = write!(doubts, " The replicas do not agree on serials: the Lease is of the zone {zone}");
+        }
     }
     for family in report.probes.iter().flat_map(Overview::blind) {
         let _ = write!(doubts, " Probes over {family} see nobody: they take no address out.");

@@ -5,6 +5,7 @@
 
 mod failover;
 mod secondaries;
+mod replicas;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -37,6 +38,7 @@ struct Status<'a> {
     leases: Option<failover::Leases>,
     probes: Option<failover::Probes>,
     secondaries: Vec<secondaries::Secondary>,
+    replicas: Option<replicas::Replicas<'a>>,
     changes: Vec<OneChange>,
 }
 
@@ -199,6 +201,7 @@ pub fn write(
         leases: report.leases.as_ref().map(failover::Leases::from),
         probes: report.probes.as_ref().map(|probes| failover::Probes::of(probes, sources.prober.as_deref())),
         secondaries: sources.secondaries().iter().map(secondaries::Secondary::from).collect(),
+        replicas: report.replicas.as_ref().map(replicas::Replicas::from),
         changes: report
             .timeline
             .iter()

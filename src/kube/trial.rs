@@ -110,6 +110,15 @@ pub fn try_server(
     Ok(Trial { server: location.server().to_owned(), described: location.described.clone(), outcomes })
 }
 
+/// A client of the server, for whoever tries more than kinds.
+///
+/// # Errors
+/// It is not known where the server is, or who we are there.
+pub fn client(kubeconfig: Option<&Path>, context: Option<&str>, threads: &Threads) -> Result<Client, Error> {
+    let credentials = credentials::find(kubeconfig, context).map_err(Error::Credentials)?;
+    Ok(Client::new(Kind::Lease, credentials, AnnotationKeys::default(), threads.stop()))
+}
+
 /// What asks for a kind, and what ends its waiting. A watch is tried also where a list is not allowed: the rule that is
 /// missing should be named whole.
 fn asker(

@@ -11,6 +11,7 @@ mod names;
 mod plots;
 mod query;
 mod secondaries;
+mod replicas;
 
 use std::fmt::Display;
 use std::time::SystemTime;
@@ -75,6 +76,7 @@ pub fn render(view: &View<'_>) -> String {
         names::strays(&mut html, view);
         names::skipped(&mut html, view);
         names::unreadable(&mut html, view);
+        replicas::section(&mut html, view);
         failover::leases(&mut html, view);
         failover::probes(&mut html, view);
         secondaries::section(&mut html, view);
