@@ -21,6 +21,7 @@ use crate::dns::counters::{TcpCounters, UdpCounters};
 use crate::dns::limits::{RateLimitConfig, RateLimits};
 use crate::dns::listen::{BindError, Listeners, reachable};
 use crate::dns::{descriptors, tcp, udp};
+use crate::election;
 use crate::http::site::{Site, Unreadable};
 use crate::http::{self, Origin, Sources, WatchHealth};
 use crate::kube;
@@ -136,6 +137,16 @@ pub fn run(config: Config) -> Result<(), Error> {
         threads.spawn_unjoined("state", move || writer.run()).map_err(system("the thread that writes the state"))?;
         publisher = publisher.with_state(earlier, saver);
     }
+    let mut leaving = None;
+    if let Some(election) = config.election
+        && let Some(client) = source.client(threads.stop())
+    {
+        let terms = election.terms.clone();
+        let (ends, handle) =
+            election::spawn(election, client, &mut threads).map_err(system("the thread of the leader election"))?;
+        publisher = publisher.with_agreement(terms, ends.requests, ends.replies);
+        leaving = Some(handle);
+    }
     let stop = threads.stop();
     threads
         .spawn("publisher", move || publisher.run(&events, &asks, &stop))
@@ -147,6 +158,7 @@ pub fn run(config: Config) -> Result<(), Error> {
         pulses: threads.pulses(),
         source: &source,
         keys,
+        election: leaving,
         published,
         stopping: Arc::clone(&stopping),
         notify: Notify::of_process(),

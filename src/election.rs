@@ -115,15 +115,14 @@ impl Handle {
 ///
 /// # Errors
 /// The system refuses it.
-pub fn spawn(config: &ElectionConfig, client: Client, threads: &mut Threads) -> io::Result<(Ends, Handle)> {
+pub fn spawn(config: ElectionConfig, client: Client, threads: &mut Threads) -> io::Result<(Ends, Handle)> {
     let (requests, requested) = bounded(1);
     let (replies, replied) = bounded(1);
     let (leave, leaving) = bounded(0);
     let (gone, left) = bounded(0);
     let client = client.with_limit(LIMIT);
     let interrupt = client.interrupt();
-    let elector =
-        Elector { client, telling: Telling::new(config.lease.clone()), config: config.clone(), replies, seen: None };
+    let elector = Elector { client, telling: Telling::new(config.lease.clone()), config, replies, seen: None };
     let stop = threads.stop();
     threads.spawn("leader", move || elector.run(requested, leaving, gone, &stop))?;
     Ok((Ends { requests, replies: replied }, Handle { interrupt, leave: Some(leave), left }))
@@ -203,6 +202,8 @@ impl Elector {
         let reply = reply_to(exchange, &error);
         match reply {
             Reply::Absent | Reply::Conflict => self.telling.works(),
+            // What it comes to is told by who decides it.
+            Reply::Forbidden => log::debug!("the {}: {error}; {}", self.config.lease, self.config.lease.rule()),
             _ => self.telling.failed(exchange, &error),
         }
         Some(reply)

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, after, never, select};
 use super::Error;
 use crate::dns::tsig::keyring::Keyring;
 use crate::duration::human;
+use crate::election;
 use crate::kube;
 use crate::notify::Notify;
 use crate::signals::Signal;
@@ -29,6 +30,7 @@ pub(super) struct Attendant<'a> {
     pub pulses: Pulses,
     pub source: &'a kube::Handle,
     pub keys: Arc<Keyring>,
+    pub election: Option<election::Handle>,
     pub published: Arc<Published>,
     pub stopping: Arc<AtomicBool>,
     pub notify: Notify,
@@ -37,12 +39,23 @@ pub(super) struct Attendant<'a> {
 }
 
 impl Attendant<'_> {
-    /// Waits until it is time to stop, and as long as `lame_duck` says after SIGTERM.
+    /// Waits until it is time to stop, and as long as `lame_duck` says after SIGTERM. Then another replica may lead.
     pub(super) fn attend(mut self, lame_duck: Duration) -> Result<(), Error> {
+        let result = self.wait_for_the_end(lame_duck);
+        if let Some(election) = self.election {
+            election.finish();
+        }
+        result
+    }
+
+    fn wait_for_the_end(&mut self, lame_duck: Duration) -> Result<(), Error> {
         let status = self.status();
         self.notify.ready(&status);
         let signal = self.wait(&never())?;
         self.stopping.store(true, Ordering::Relaxed);
+        if let Some(election) = &mut self.election {
+            election.leave();
+        }
         let name = signal.map_or("the end of the signal thread", Signal::name);
         let after_seconds = self.started.elapsed().as_secs();
         if signal != Some(Signal::Terminate) || lame_duck.is_zero() {
@@ -158,6 +171,7 @@ mod tests {
             pulses: threads.pulses(),
             source: &source,
             keys: Arc::default(),
+            election: None,
             published: Arc::default(),
             stopping: Arc::clone(&stopping),
             notify: Notify::default(),
@@ -231,6 +245,7 @@ mod tests {
             pulses: threads.pulses(),
             source: &source,
             keys: Arc::default(),
+            election: None,
             published: Arc::default(),
             stopping: Arc::default(),
             notify: Notify::new(environment, 1),

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::LeaseName;
 use crate::kube::client::{Exchange, RequestError};
-use crate::kube::watch::Failure;
 
 /// How long nothing is said again of failures.
 const HUSH: Duration = Duration::from_secs(60);
@@ -39,16 +38,8 @@ impl Telling {
             Some((told, false)) if told.elapsed() < HUSH => return log::debug!("the {lease}: {error}"),
             Some(_) | None => self.failed = Some((Instant::now(), true)),
         }
-        if error.failure() == Failure::Forbidden {
-            log::warn!(
-                "the API server forbids the {lease}: {error}; {}. Until it has, this replica makes serials of its own, as \
-                 if it were alone",
-                lease.rule()
-            );
-        } else {
-            let create = matches!(exchange, Exchange::Create(_));
-            let advice = if create { "; see that the namespace exists (--leader-elect-namespace)" } else { "" };
-            log::warn!("the {lease} cannot be used: {error}{advice}. Addresses are served on; serials stand still");
-        }
+        let create = matches!(exchange, Exchange::Create(_));
+        let advice = if create { "; see that the namespace exists (--leader-elect-namespace)" } else { "" };
+        log::warn!("the {lease} cannot be used: {error}{advice}. Addresses are served on; serials stand still");
     }
 }
