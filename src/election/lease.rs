@@ -70,9 +70,12 @@ pub(super) fn write(present: Option<Value>, lease: &LeaseName, record: &Record, 
         annotations[CONTENT] = json!(format!("{:032x}", digest.0));
     }
     let spec = map(&mut object["spec"]);
+    // Whoever renews a Lease that it holds leaves open since when it does.
+    if !record.acquired.is_empty() || spec["holderIdentity"] != record.holder {
+        spec["acquireTime"] = json!(time(&record.acquired, now));
+    }
     spec["holderIdentity"] = json!(record.holder);
     spec["leaseDurationSeconds"] = json!(record.lease_duration.as_secs());
-    spec["acquireTime"] = json!(time(&record.acquired, now));
     spec["renewTime"] = json!(time(&record.renewed, now));
     spec["leaseTransitions"] = json!(record.transitions);
     object
@@ -179,6 +182,10 @@ mod tests {
         for time in ["acquireTime", "renewTime"] {
             assert_eq!(taken["spec"][time], "2026-11-23T03:41:40.123456Z", "the time of the request");
         }
+        let renewal = Record { holder: "us".to_owned(), ..Record::default() };
+        let renewed = write(Some(taken), &lease(), &renewal, now + Duration::from_secs(2));
+        assert_eq!(renewed["spec"]["acquireTime"], "2026-11-23T03:41:40.123456Z", "held since then");
+        assert_eq!(renewed["spec"]["renewTime"], "2026-11-23T03:41:42.123456Z");
         let mut odd = bare.clone();
         odd["spec"] = json!({"holderIdentity": null, "leaseDurationSeconds": -1, "leaseTransitions": 9_999_999_999_u64,
             "renewTime": 7});

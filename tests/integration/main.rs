@@ -53,6 +53,8 @@ mod release;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod shown;
 #[cfg(test)]
 mod soak;

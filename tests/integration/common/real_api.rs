@@ -163,6 +163,12 @@ impl RealApi {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// An object as it is, as the administrator sees it; nothing while it is not there, or the server is not.
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+        let mut reply = self.admin.get(self.url(path)).call().ok().filter(|reply| reply.status().is_success())?;
+        serde_json::from_str(&reply.body_mut().read_to_string().ok()?).ok()
+    }
+
     /// Creates an object, without the fields that the server sets.
     pub(crate) fn create(&self, mut object: Value) {
         let metadata = object["metadata"].as_object_mut().unwrap();
