@@ -19,6 +19,8 @@
 //! - [`zone`] is a pure function of configuration and cluster: the complete records of each name, encoded, and a lookup.
 //! - [`probe`] probes addresses of nodes, where the operator wants it; what comes of it is decided in [`cluster`]. The
 //!   publisher tells it what to probe, and takes the results.
+//! - [`leader`] is the protocol by which replicas agree on serials, a pure state machine; [`election`] does at the API
+//!   server what it asks for, on a thread of its own.
 //! - [`publisher`] owns the cluster, builds zones from it and publishes them.
 //! - [`state`] keeps the last good cluster on disk, between one run and the next: the publisher hands it what to write,
 //!   and takes from it what cannot be listed. A thread of its own waits for the disk.
@@ -61,7 +63,7 @@
 //!   for. The `domain` crate checks every reply in the tests.
 //! - Timers that collect changes: the first event of a quiet period is published at once, and those that come during a
 //!   build, or within half a millisecond of it, go into the next one.
-//! - Anything written to the cluster.
+//! - Anything written to the cluster but one Lease, where there are replicas that are to agree (`--leader-elect`).
 
 pub mod check;
 pub mod cli;
