@@ -56,7 +56,7 @@ pub enum Section {
 
 impl Section {
     /// All of them, in the order of `--help`.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Zone,
         Self::Listening,
         Self::Kubernetes,

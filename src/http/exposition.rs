@@ -10,7 +10,7 @@ use super::site::{Counts, Sources, WatchHealth};
 use crate::cluster::probes::Overview;
 use crate::cluster::{Basis, Ineligible, LeaseStanding, Snapshot, Unfit, Verdict};
 use crate::dns::counters::{Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};
-use crate::leader::Standing;
+use crate::leader;
 use crate::metrics::{self, Exposition, Number};
 use crate::report::{Report, Served};
 use crate::secondaries::Standing;
@@ -211,7 +211,7 @@ fn leases(e: &mut Exposition, leases: Option<&LeaseStanding>) {
 }
 
 /// Without `--leader-elect` there are none.
-fn replicas(e: &mut Exposition, standing: Option<&Standing>) {
+fn replicas(e: &mut Exposition, standing: Option<&leader::Standing>) {
     let record = standing.and_then(|standing| standing.record.as_ref());
     let read = standing.and_then(|standing| standing.read);
     let published = standing.and_then(|standing| standing.published);
