@@ -15,6 +15,8 @@ mod record;
 mod refusals;
 pub mod request;
 pub mod sign;
+#[cfg(test)]
+mod tests;
 
 /// For how many seconds around the time of signing a message of ours is good (RFC 8945, section 10: "300 is recommended").
 pub const FUDGE: u16 = 300;

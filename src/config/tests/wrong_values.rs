@@ -164,6 +164,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("version-bind", "", "is empty"),
     ("version-bind", "(256 characters)", "256 bytes"),
     ("cookie-secret-file", "", "is empty"),
+    ("tsig-key-file", "", "is empty"),
+    ("tsig-key-file", " , ", "is empty"),
     ("max-answers", "", "not such a number"),
     ("max-answers", "-1", "not such a number"),
     ("max-answers", "65536", "not such a number"),

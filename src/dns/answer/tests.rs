@@ -5,6 +5,7 @@ mod edns;
 mod malformed;
 mod names;
 mod sizes;
+mod tsig;
 mod window;
 
 use std::fmt::Write;
