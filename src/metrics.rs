@@ -59,6 +59,8 @@ families! {
     REPLY_SIZE: Histogram "k8s_node_dns_reply_size_bytes" ["protocol"] "Sizes of replies.";
     TRUNCATED: Counter "k8s_node_dns_replies_truncated_total" ["protocol"]
         "Replies with TC set: the client has to ask again over TCP.";
+    TSIG: Counter "k8s_node_dns_tsig_queries_total" ["protocol", "result"]
+        "Queries with a TSIG record: those that are verified, and those that are refused, by the error.";
     UDP_RECEIVED: Counter "k8s_node_dns_udp_received_total" [] "Datagrams that came in.";
     UDP_SENT: Counter "k8s_node_dns_udp_sent_total" [] "Replies handed to the network.";
     UDP_UNANSWERED: Counter "k8s_node_dns_udp_unanswered_total" []

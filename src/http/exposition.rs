@@ -9,7 +9,8 @@ use super::process::Process;
 use super::site::{Counts, Sources, WatchHealth};
 use crate::cluster::probes::Overview;
 use crate::cluster::{Basis, Ineligible, LeaseStanding, Snapshot, Unfit, Verdict};
-use crate::dns::counters::{Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};
+use crate::dns::counters::{Counter, Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};
+use crate::dns::tsig;
 use crate::leader;
 use crate::metrics::{self, Exposition, Number};
 use crate::report::{Report, Served};
@@ -77,6 +78,12 @@ fn queries(e: &mut Exposition, sources: &Sources) {
     let mut family = e.family(&metrics::TRUNCATED);
     for (protocol, sets) in &protocols {
         family.sample(&[protocol], sum(sets, &|set| set.truncated.value()));
+    }
+    let mut family = e.family(&metrics::TSIG);
+    for (protocol, sets) in &protocols {
+        for (place, (_, result)) in tsig::query::Verdict::COUNTED.iter().enumerate() {
+            family.sample(&[protocol, result], sum(sets, &|set| set.signed.get(place).map_or(0, Counter::value)));
+        }
     }
 }
 
