@@ -50,6 +50,7 @@ complete -c k8s-node-dns -l leader-elect-retry-period -x -d 'How often the Lease
 complete -c k8s-node-dns -l server-id -x -d 'Tells replicas apart: NSID (RFC 5001) and CHAOS TXT id.server.'
 complete -c k8s-node-dns -l version-bind -x -d 'Answer to CHAOS TXT version.bind.'
 complete -c k8s-node-dns -l cookie-secret-file -r -F -d 'Secrets of DNS cookies (RFC 9018), which replicas behind one address must share'
+complete -c k8s-node-dns -l tsig-key-file -r -F -d 'Keys of signed queries, transfers and NOTIFYs (TSIG); may be given several times, or comma-separated'
 complete -c k8s-node-dns -l max-answers -x -d 'Addresses in a reply at most, of those of the type asked for; 0: all'
 complete -c k8s-node-dns -l rate-limit -x -d 'Replies a second over UDP for each client network (/24, /56) and kind of reply; 0: no limit'
 complete -c k8s-node-dns -l rate-limit-exempt -x -d 'Network or address without a rate limit; may be given several times, or comma-separated'
