@@ -60,3 +60,5 @@ mod shown;
 mod soak;
 #[cfg(test)]
 mod state;
+#[cfg(test)]
+mod tsig;

@@ -15,7 +15,7 @@ use super::common::{Daemon, Launch, PATIENCE, PAUSE, dns, repository, skip};
 const NAME: &str = "home.lb.example.test";
 
 /// The program's path; without it the test is skipped.
-fn find(name: &str, package: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str, package: &str) -> Option<PathBuf> {
     let found = program(name);
     if found.is_none() {
         skip(&format!("peers: {name}"), &format!("{name}, from Debian's package {package}"));
@@ -41,7 +41,7 @@ fn output(command: &mut Command) -> String {
 }
 
 /// Expects every one of `words` in `text`.
-fn check(text: &str, words: &[&str]) {
+pub(crate) fn check(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "{word} is not in:\n{text}");
     }
@@ -102,16 +102,23 @@ fn drill() {
     daemon.stop();
 }
 
-#[test]
-fn dnspython() {
+/// A Python that has dnspython; without one the test is skipped.
+pub(crate) fn find_python_with_dns() -> Option<PathBuf> {
     let pythons = program("python3").into_iter().chain([PathBuf::from("/usr/bin/python3")]);
     let has_dns = |python: &PathBuf| {
         let output = Command::new(python).args(["-c", "import dns.query"]).output();
         output.is_ok_and(|output| output.status.success())
     };
-    let Some(python) = pythons.into_iter().find(has_dns) else {
-        return skip("peers: dnspython", "dnspython, from Debian's package python3-dnspython");
-    };
+    let found = pythons.into_iter().find(has_dns);
+    if found.is_none() {
+        skip("peers: dnspython", "dnspython, from Debian's package python3-dnspython");
+    }
+    found
+}
+
+#[test]
+fn dnspython() {
+    let Some(python) = find_python_with_dns() else { return };
     let daemon = serving();
     // It raises on whatever is not as it should be: another id or question, trailing bytes, a bad compression pointer.
     let script = "
