@@ -129,7 +129,11 @@ pub fn run(config: Config) -> Result<(), Error> {
     let heartbeats = config.lease_timeout.zip(source.confirmations());
     publisher =
         publisher.with_heartbeats(heartbeats.map(|(timeout, confirmations)| Heartbeats::new(timeout, confirmations)));
-    publisher = publisher.with_probing(probing).with_announcing(Announcing::new(config.notify_interval, announcer));
+    publisher = publisher.with_probing(probing).with_announcing(Announcing::new(
+        config.notify_interval,
+        config.zonemd,
+        announcer,
+    ));
     if let Some(state) = &config.state {
         let origin = state::Origin { source: source.describe(), staleness: source.staleness() };
         let (earlier, saver, writer) =

@@ -18,6 +18,7 @@ pub fn zone_file(config: Config) -> Result<String, load::Error> {
     let zone = Zone::build(&config.zone, &cluster);
     let versions = Versions::first(zone.digest(), None, serial::clock(), Instant::now());
     let zone = zone.with_serial(versions.serial());
+    let zone = if config.zonemd { zone.with_zonemd() } else { zone };
     let file = ZoneFile { config: &config.zone, zone: &zone, cluster: &cluster.snapshot() };
     Ok(format!("{unseen}{file}"))
 }

@@ -7,6 +7,7 @@
 //! ([`report`](crate::report)).
 
 mod announcing;
+mod earlier;
 mod heartbeats;
 mod probing;
 
@@ -22,7 +23,6 @@ use crate::cluster::probes::{Overview, ProbeResult};
 use crate::cluster::{Changes, Cluster, Moment};
 use crate::kube::{Kind, WatchEvent};
 use crate::report::{Ask, Report, Served, Timeline};
-use crate::state::memories::Memories;
 use crate::state::saver::Saver;
 use crate::state::{Earlier, Fallback};
 use crate::thread::{self, Stop};
@@ -142,21 +142,6 @@ impl Publisher {
     #[must_use]
     pub fn with_announcing(self, announcing: Announcing) -> Self {
         Self { announcing, ..self }
-    }
-
-    /// Takes what an earlier run remembered, before the first node: nobody is in because of the restart.
-    fn remember(&mut self, Memories { nodes, addresses, probes }: Memories, now: Moment) {
-        self.cluster.remember(nodes, addresses, now);
-        let turns = self.probing.as_mut().map(|probing| probing.restore(probes, now.at));
-        for (address, down) in turns.unwrap_or_default() {
-            let _ = self.cluster.set_probe(address, down, now); // there is no node yet
-        }
-    }
-
-    /// What the next run is to remember.
-    fn memories(&self, now: Moment) -> Memories {
-        let probes = self.probing.iter().flat_map(|probing| probing.probes().memories());
-        Memories::of(&self.cluster, probes, now)
     }
 
     /// Publishes until told to stop, or until nobody can send events any more.
@@ -294,26 +279,6 @@ impl Publisher {
         is_new
     }
 
-    /// Takes from the state what is not listed: everything when the lists take too long, and what is forbidden at once,
-    /// since a right that is lost takes no names.
-    fn fall_back(&mut self, moment: Moment) -> Changes {
-        let now = moment.at;
-        let mut changes = Changes::default();
-        let Some(fallback) = &mut self.fallback else { return changes };
-        let services_are_late = self.nodes_since.is_some_and(|since| now >= since + SERVICES_MAY_TAKE);
-        let is_late = now >= fallback.due() || services_are_late;
-        let cluster = &self.cluster;
-        let taken =
-            fallback.take(now, |kind, has_any| cluster.refused(kind) && has_any || is_late && !cluster.listed(kind));
-        if is_late || Kind::ALL.iter().all(|kind| cluster.listed(*kind)) {
-            self.fallback = None;
-        }
-        for list in taken {
-            changes.merge(self.cluster.restore(list, moment));
-        }
-        changes
-    }
-
     /// Has the state written when it is time.
     fn save(&mut self, changed: bool) {
         let Some(mut saver) = self.saver.take() else { return };
@@ -390,6 +355,7 @@ impl Publisher {
             && versions.due(served.zone.digest()).is_none()
         {
             self.editions.publish(&served.zone);
+            self.announcing.follow(&served.zone);
         }
     }
 
@@ -410,8 +376,8 @@ impl Publisher {
         let zone = Zone::build(&self.config, &self.cluster);
         let build = begun.elapsed();
         let versions = Versions::first(zone.digest(), self.last_version, serial::clock(), now);
-        let versions = versions.between(self.announcing.between);
-        let zone = zone.with_serial(versions.serial());
+        let versions = versions.between(self.announcing.between());
+        let zone = self.announcing.complete(zone.with_serial(versions.serial()), &versions);
         log_skipped(&zone, None);
         log::info!(
             "zone {} is being served: {} names, serial {}",
@@ -421,7 +387,6 @@ impl Publisher {
         );
         let (zone, since) = (self.publish.publish(zone), SystemTime::now());
         self.published = Some(Instant::now());
-        self.announcing.follow(&zone);
         Some(Serving { served: Served { zone, since, changed: since, build, count: 1 }, versions })
     }
 
@@ -440,13 +405,16 @@ impl Publisher {
         if changed.is_some() {
             (served.changed, served.build) = (SystemTime::now(), build);
         }
+        if let Some(changed) = changed.as_ref().filter(|changed| self.announcing.has_to_digest(changed, &versions)) {
+            self.publish.publish(changed.clone()); // addresses do not wait for that
+        }
         let zone = changed.unwrap_or_else(|| (*old).clone()).with_serial(versions.serial());
+        let zone = self.announcing.complete(zone, &versions);
         log_skipped(&zone, Some(&old));
         log::debug!("zone published: {} names, serial {}", zone.len(), zone.serial().into_int());
         served.zone = self.publish.publish(zone);
         self.published = Some(Instant::now());
         served.count += 1;
-        self.announcing.follow(&served.zone);
         Serving { served, versions }
     }
 }

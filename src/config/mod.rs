@@ -82,6 +82,8 @@ pub struct Config {
     pub notify: Vec<Secondary>,
     /// How far apart those are at least.
     pub notify_interval: Duration,
+    /// Whether they have a digest.
+    pub zonemd: bool,
     /// How long DNS is answered on after SIGTERM.
     pub lame_duck: Duration,
     /// The resolver that is asked whether it finds the zone.
@@ -122,6 +124,7 @@ impl Config {
         let state = state::parse(&arguments, &mut warnings)?;
         let notify = notify::secondaries(&arguments, &answer.keys)?;
         let notify_interval = notify::interval(&arguments)?;
+        let zonemd = required(&arguments, &flags::ZONEMD)?.switched_on()?;
         let lame_duck = lame_duck(&arguments, is_pod())?;
         let check_resolver = check_resolver(&arguments)?;
         let log = log_config(&arguments)?;
@@ -141,6 +144,7 @@ impl Config {
             state,
             notify,
             notify_interval,
+            zonemd,
             lame_duck,
             check_resolver,
             log,

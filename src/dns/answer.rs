@@ -209,6 +209,9 @@ fn say_of_zone(
         Rtype::AXFR | Rtype::IXFR => say_transfer(query, zone, context, reply),
         // RFC 8482.
         Rtype::ANY if is_apex || found.has_addresses() => Said::answer(usize::from(reply.put_record(zone.hinfo())), 1),
+        Rtype::ZONEMD if is_apex && zone.zonemd().is_some() => {
+            Said::answer(zone.zonemd().filter(|record| reply.put_apex_record(record, QUESTION)).into_iter().count(), 1)
+        }
         _ => say_no(OptRcode::NOERROR, zone, question, reply),
     }
 }

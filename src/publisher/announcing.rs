@@ -1,7 +1,9 @@
-//! Who is told of new versions, as the publisher has it: zones in, words to the notifier out.
+//! What makes a version of a zone besides its serial, as the publisher has it: how far apart versions are, their digest, and
+//! who is told of them.
 //!
-//! A file of its own since the publisher needs three lines of it, and since not every zone that is published is news to
-//! secondaries: most only bring addresses forward, whose version comes up to `--notify-interval` later.
+//! In: zones. Out: complete ones, and words to the notifier. A file of its own since the publisher needs a few lines of it,
+//! and since not every zone that is published is news to secondaries: most only bring addresses forward, whose version comes
+//! up to `--notify-interval` later.
 
 use std::time::Duration;
 
@@ -9,13 +11,14 @@ use domain::base::Serial;
 
 use crate::secondaries::Announcer;
 use crate::zone::Zone;
-use crate::zone::serial::BETWEEN_VERSIONS;
+use crate::zone::serial::{BETWEEN_VERSIONS, Versions};
 
-/// When versions are made, and who is told of them.
+/// How versions are made, and who is told of them.
 #[derive(Debug)]
 pub struct Announcing {
-    /// Versions are at least so far apart.
-    pub(super) between: Duration,
+    between: Duration,
+    /// Versions have a ZONEMD record.
+    zonemd: bool,
     /// `None`: nobody is told.
     announcer: Option<Announcer>,
     announced: Option<Serial>,
@@ -23,14 +26,32 @@ pub struct Announcing {
 
 impl Default for Announcing {
     fn default() -> Self {
-        Self::new(BETWEEN_VERSIONS, None)
+        Self::new(BETWEEN_VERSIONS, false, None)
     }
 }
 
 impl Announcing {
-    /// Versions at least so far apart, and whom to leave them with.
-    pub fn new(between: Duration, announcer: Option<Announcer>) -> Self {
-        Self { between, announcer, announced: None }
+    /// Versions at least so far apart, with a digest or without, and whom to leave them with.
+    pub fn new(between: Duration, zonemd: bool, announcer: Option<Announcer>) -> Self {
+        Self { between, zonemd, announcer, announced: None }
+    }
+
+    /// How far apart versions are at least.
+    pub(super) fn between(&self) -> Duration {
+        self.between
+    }
+
+    /// Whether this zone, whose content is published as one of these versions, lacks its digest. As long as Services are not
+    /// known there is none, as secondaries get nothing then.
+    pub(super) fn has_to_digest(&self, zone: &Zone, versions: &Versions) -> bool {
+        let is_version = versions.due(zone.digest()).is_none();
+        let has = zone.zonemd().is_some() && zone.serial() == versions.serial();
+        self.zonemd && is_version && zone.services_known() && !has
+    }
+
+    /// The zone with all that belongs to its version.
+    pub(super) fn complete(&self, zone: Zone, versions: &Versions) -> Zone {
+        if self.has_to_digest(&zone, versions) { zone.with_zonemd() } else { zone }
     }
 
     /// This is published now. As long as Services are not known, secondaries that fetched it would lose their names.

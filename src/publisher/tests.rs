@@ -13,6 +13,7 @@ use super::*;
 use crate::kube::objects::AnnotationKeys;
 use crate::kube::{Change, Kind};
 use crate::staleness::Staleness;
+use crate::state::memories::Memories;
 use crate::state::{self, Identity, Origin, StateConfig};
 use crate::zone::fixture;
 use crate::zone::serial::Digest;

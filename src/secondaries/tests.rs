@@ -170,9 +170,11 @@ fn a_secondary_with_a_key_is_believed_when_it_signs() {
     announcer.announce(&zone(SERIAL));
     let mut buffer = [0; 512];
     // What the other side makes of it, and what comes of its reply here. The first two are asked for once more.
-    for (keys, verdict, believed) in
-        [(None, Verdict::Verified, false), (Some(&wrong), Verdict::BadSig, false), (Some(&right), Verdict::Verified, true)]
-    {
+    for (keys, verdict, believed) in [
+        (None, Verdict::Verified, false),
+        (Some(&wrong), Verdict::BadSig, false),
+        (Some(&right), Verdict::Verified, true),
+    ] {
         let (length, from) = socket.recv_from(&mut buffer).unwrap();
         let request = buffer[..length].to_vec();
         let at = Announcement::of(&zone(SERIAL)).request(0).len();

@@ -15,6 +15,7 @@ use super::ZoneConfig;
 use super::names::Names;
 use super::serial::Digest;
 use super::wire::{self, ApexRecord};
+use super::zonemd::Zonemd;
 use crate::cluster::{Addresses, Area, Changes, Cluster, ServiceName};
 
 /// The longest name, in octets (RFC 1035, section 3.1).
@@ -52,6 +53,8 @@ pub(super) struct Soa {
     negative: ApexRecord,
     /// Its RDATA, without compression.
     pub(super) rdata: Box<[u8]>,
+    /// The digest of the version, if it has one.
+    pub(super) zonemd: Option<Zonemd>,
 }
 
 impl Zone {
@@ -86,10 +89,12 @@ impl Zone {
     pub fn with_serial(mut self, serial: Serial) -> Self {
         let config = &self.fixed.config;
         let negative_ttl = config.soa.ttl.min(config.soa.negative_ttl); // RFC 2308, section 5
+        let zonemd = self.soa.zonemd.take().filter(|_| serial == self.serial); // that of another version is wrong
         self.soa = Soa {
             answer: wire::soa(config, serial.into_int(), config.soa.ttl),
             negative: wire::soa(config, serial.into_int(), negative_ttl),
             rdata: wire::soa_rdata(config, serial.into_int()),
+            zonemd,
         };
         self.serial = serial;
         self

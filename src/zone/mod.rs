@@ -16,6 +16,7 @@ pub mod standing;
 pub mod text;
 pub mod walk;
 pub mod wire;
+mod zonemd;
 
 pub use build::Zone;
 pub use editions::{Edition, Editions};

@@ -13,6 +13,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use domain::base::Name;
+use domain::base::iana::Rtype;
 
 use super::build::{family_labels, owner};
 use super::standing::Standing;
@@ -113,6 +114,16 @@ impl fmt::Display for ZoneFile<'_> {
         }
         for server in &config.servers {
             writeln!(f, "@ IN NS {}", server.name.fmt_with_dot())?;
+        }
+        let mut apex = (1..).map_while(|at| zone.apex_record(at));
+        if let Some(record) = apex.find(|record| record.rtype == Rtype::ZONEMD)
+            && let Some((numbers, digest)) = record.rdata.split_at_checked(6)
+        {
+            let numbers = [zone.serial().into_int()].into_iter().chain(numbers.iter().skip(4).copied().map(u32::from));
+            let numbers: Vec<_> = numbers.map(|number| number.to_string()).collect();
+            write!(f, "@ {} IN ZONEMD {} ", record.ttl.as_secs(), numbers.join(" "))?;
+            digest.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
+            writeln!(f)?;
         }
         for server in config.servers.iter().filter(|server| config.contains(server.name.as_slice())) {
             writeln!(f, "\n; name server, with the addresses of --soa-ns")?;

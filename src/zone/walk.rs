@@ -115,8 +115,12 @@ impl Zone {
     /// A record that the apex has by the configuration, not by the cluster: the SOA and then the others.
     pub(super) fn apex_record(&self, at: usize) -> Option<Record<'_>> {
         let Some(at) = at.checked_sub(1) else { return Some(self.soa_record()) };
-        let rdata = self.fixed.servers.get(at)?;
-        Some(Record { owner: self.apex(), rtype: Rtype::NS, ttl: self.fixed.config.ttl, rdata })
+        let owner = self.apex();
+        if let Some(rdata) = self.fixed.servers.get(at) {
+            return Some(Record { owner, rtype: Rtype::NS, ttl: self.fixed.config.ttl, rdata });
+        }
+        let zonemd = self.soa.zonemd.as_ref().filter(|_| at == self.fixed.servers.len())?;
+        Some(Record { owner, rtype: Rtype::ZONEMD, ttl: self.fixed.config.soa.ttl, rdata: &zonemd.rdata })
     }
 }
 

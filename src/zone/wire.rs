@@ -153,6 +153,12 @@ fn push_soa_numbers(bytes: &mut Vec<u8>, soa: &super::SoaConfig, serial: u32) {
     }
 }
 
+/// The ZONEMD record of the apex (RFC 8976). Its TTL is the SOA's, so that both are forgotten together.
+pub fn zonemd(config: &super::ZoneConfig, rdata: &[u8]) -> ApexRecord {
+    let record = Encoder::new(&config.apex, &config.apex);
+    record.rdata(Rtype::ZONEMD, config.soa.ttl, |zonemd| zonemd.bytes.extend(rdata))
+}
+
 /// An NS record of the apex.
 pub fn ns(config: &super::ZoneConfig, server: &Name<Vec<u8>>) -> ApexRecord {
     Encoder::new(&config.apex, &config.apex).rdata(Rtype::NS, config.ttl, |rdata| rdata.name(server))

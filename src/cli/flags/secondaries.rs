@@ -55,4 +55,15 @@ flags! {
         allowed: "1s to 1h, written as 5s or 1m30s; a number alone is seconds",
         example: "5s",
     }
+    /// `--zonemd`
+    ZONEMD {
+        name: "zonemd",
+        default: Default::Text("false"),
+        section: Section::Secondaries,
+        summary: "Each version has a digest of the whole zone (ZONEMD, RFC 8976), so that secondaries see that they have it",
+        details: "Made once a version, behind the answers. Knot checks it with 'zonemd-verify: on', ldns-verify-zone -ZZZ \
+            without a server.",
+        allowed: "true, false",
+        example: "true",
+    }
 }

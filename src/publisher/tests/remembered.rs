@@ -7,6 +7,7 @@ use crossbeam_channel::unbounded;
 use super::*;
 use crate::cluster::probes::{self, Memory, Spec, Target};
 use crate::cluster::{Policy, ProbeDown, Remembered, Stands};
+use crate::state::memories::Memories;
 
 const ADDRESS: &str = "192.0.2.1";
 
