@@ -59,7 +59,7 @@ const FINDINGS: &[Finding] = &[
     ("CKV_K8S_25", |set| !set.contains("high-port"), "NET_BIND_SERVICE, for port 53; restricted allows it"),
     (
         "CKV2_K8S_6",
-        |set| !set.starts_with("network-policy") && set != "probes",
+        |set| !set.starts_with("network-policy") && !["probes", "secondaries"].contains(&set),
         "no network policy: only the cluster's owner knows where its API server is; networkPolicy.enabled makes one",
     ),
     ("CKV_K8S_19", |set| set.contains("host-network"), "that is what was asked for"),

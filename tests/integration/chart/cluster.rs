@@ -94,6 +94,8 @@ fn every_set_is_installed(cluster: &Cluster) {
         cluster.api.create(object);
         cluster.kubectl.run(&format!("wait --for=condition=Established crd/{plural}.{group} --timeout=60s"));
     }
+    // Where one set wants its Lease.
+    cluster.kubectl.run("create namespace elections");
     for set in sets() {
         let shares = set.contains("host-network");
         cluster.namespace(&set);
@@ -153,7 +155,7 @@ fn changes_and_changes_back(cluster: &Cluster) {
     assert_eq!((&service["spec"]["clusterIP"], &service["spec"]["ports"][0]["port"]), (&address.into(), &53.into()));
 
     cluster.helm(["uninstall", "ours", "-n", "life"]).unwrap();
-    let left = "get clusterroles,clusterrolebindings,serviceaccounts,services,deployments,daemonsets,pdb -A -o name \
+    let left = "get clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,services,deployments,daemonsets,pdb -A -o name \
         -l app.kubernetes.io/instance=ours";
     assert_eq!(cluster.kubectl.run(left), "");
 }
@@ -214,13 +216,14 @@ fn the_right_to_read_and_no_other(cluster: &Cluster) {
         );
     }
     // Everything that the API server has, with every verb; what is allowed is what everybody who has logged in may do,
-    // and to read three kinds.
+    // and to read three kinds; and, in the namespace of the release, to use the Lease.
     let allowed = allowed(
         cluster,
         "system:serviceaccount:reader:ours-k8s-node-dns",
         &["system:serviceaccounts", "system:serviceaccounts:reader"],
     );
     let everybody = self::allowed(cluster, "nobody", &[]);
+    the_right_to_one_lease(cluster);
     let mut expected = everybody.clone();
     for resource in ["nodes", "services", "endpointslices.discovery.k8s.io"] {
         for verb in ["get", "list", "watch"] {
@@ -231,6 +234,32 @@ fn the_right_to_read_and_no_other(cluster: &Cluster) {
     assert!(everybody.iter().all(|right| right.starts_with("create self")), "{everybody:?}");
     cluster.helm(["uninstall", "ours", "-n", "reader"]).unwrap();
 }
+
+/// To create leases in its own namespace, and to read and change the one by which replicas agree.
+fn the_right_to_one_lease(cluster: &Cluster) {
+    let may = |verb: &str, namespace: &str, name: &str, resource: &str| {
+        let account = "system:serviceaccount:reader:ours-k8s-node-dns";
+        let group = if resource == "leases" { "coordination.k8s.io" } else { "" };
+        let wanted = json!({"verb": verb, "group": group, "resource": resource, "namespace": namespace, "name": name});
+        let review = json!({
+            "kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {},
+            "spec": {"user": account, "resourceAttributes": wanted}
+        });
+        cluster.api.request("POST", REVIEWS, &review)["status"]["allowed"] == true
+    };
+    let own = "ours-k8s-node-dns-leader";
+    for (verb, expect) in [("get", true), ("update", true), ("create", true), ("patch", false), ("delete", false)] {
+        assert_eq!(may(verb, "reader", own, "leases"), expect, "{verb}");
+        assert!(!may(verb, "kube-system", own, "leases"), "{verb}");
+        assert!(!may(verb, "reader", own, "configmaps"), "{verb}");
+        assert_eq!(may(verb, "reader", "another", "leases"), verb == "create", "{verb}");
+    }
+    for verb in ["list", "watch", "deletecollection"] {
+        assert!(!may(verb, "reader", "", "leases"), "{verb}");
+    }
+}
+
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 
 /// What a user may do with the resources that the API server has, in any namespace.
 fn allowed(cluster: &Cluster, user: &str, groups: &[&str]) -> BTreeSet<String> {
@@ -252,8 +281,7 @@ fn allowed(cluster: &Cluster, user: &str, groups: &[&str]) -> BTreeSet<String> {
                 "kind": "SubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {},
                 "spec": {"user": user, "groups": groups, "resourceAttributes": wanted}
             });
-            let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
-            if cluster.api.request("POST", path, &review)["status"]["allowed"] == true {
+            if cluster.api.request("POST", REVIEWS, &review)["status"]["allowed"] == true {
                 let group = if group.is_empty() { String::new() } else { format!(".{group}") };
                 allowed.insert(format!("{verb} {resource}{group}"));
             }

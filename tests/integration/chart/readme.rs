@@ -172,13 +172,16 @@ fn from_outside(cluster: &Cluster) {
 #[test]
 fn the_values_in_docs_are_taken() {
     let Some(cluster) = Cluster::start("chart: the values in docs") else { return };
-    let page = fs::read_to_string(repository("docs/exposing.md")).unwrap();
+    let exposing = fs::read_to_string(repository("docs/exposing.md")).unwrap();
+    let chart = fs::read_to_string(repository(CHART).join("README.md")).unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
-    for (mark, kind, field, expected) in [
-        ("loadbalancer", "service", "/spec/externalTrafficPolicy", "Local"),
-        ("hostnetwork", "daemonset", "/spec/template/spec/containers/0/args/3", "--bind=$(HOST_IPS)"),
-        ("nodeport", "service", "/spec/type", "NodePort"),
+    let secret = "/spec/template/spec/volumes/1/secret/secretName";
+    for (page, mark, kind, field, expected) in [
+        (&exposing, "loadbalancer", "service", "/spec/externalTrafficPolicy", "Local"),
+        (&exposing, "hostnetwork", "daemonset", "/spec/template/spec/containers/0/args/3", "--bind=$(HOST_IPS)"),
+        (&exposing, "nodeport", "service", "/spec/type", "NodePort"),
+        (&chart, "secondaries", "deployment", secret, "k8s-node-dns-tsig"),
     ] {
         let (_, rest) = page.split_once(&format!("<!-- helm: {mark} -->\n```yaml\n")).unwrap();
         fs::write(path, rest.split_once("```").unwrap().0).unwrap();

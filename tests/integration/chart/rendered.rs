@@ -46,11 +46,17 @@ fn defaults_are_those_of_the_flags() {
     let arguments = arguments(&objects(&helm.set("defaults")));
     let mut compared = 0;
     for argument in &arguments {
-        let (name, value) = argument.trim_start_matches('-').split_once('=').unwrap();
+        // Replicas that agree are the chart's default, for it has more than one.
+        let Some((name, value)) = argument.trim_start_matches('-').split_once('=') else {
+            assert_eq!(argument, "--leader-elect");
+            continue;
+        };
         let flag = k8s_node_dns::cli::flags::FLAGS.iter().find(|flag| flag.name == name);
         let flag = flag.unwrap_or_else(|| panic!("there is no flag {argument}"));
-        // In a pod HTTP is for the kubelet too, which is not on loopback.
-        if let (k8s_node_dns::cli::flags::Default::Text(default), false) = (flag.default, name == "http-listen") {
+        // In a pod HTTP is for the kubelet too, which is not on loopback; and two releases must not share a Lease.
+        if let (k8s_node_dns::cli::flags::Default::Text(default), false) =
+            (flag.default, name == "http-listen" || name.starts_with("leader-elect"))
+        {
             assert_eq!(value, default, "{name}");
             compared += 1;
         }
@@ -64,13 +70,25 @@ fn the_program_takes_the_arguments_of_every_set() {
     let Some(helm) = Helm::find() else { return };
     let secrets = tempfile::NamedTempFile::new().unwrap();
     fs::write(secrets.path(), "e5e973e5a6b2a43f48e7dc849e37bfcf\n").unwrap();
+    let keys = tempfile::NamedTempFile::new().unwrap(); // for its owner alone
+    let of_a_secret =
+        "key friend { algorithm hmac-sha256; secret \"S0zYDNDCqPLvjTk0NB7qxFO7SyOPVRpiEHlyXqPNHlY=\"; };\n";
     for set in sets() {
+        let objects = objects(&helm.set(&set));
         let mut launch = Launch::new();
-        for argument in arguments(&objects(&helm.set(&set))) {
-            launch = launch.switch(&argument);
+        for argument in arguments(&objects) {
+            if argument == "--tsig-key-file=/etc/k8s-node-dns-tsig/tsig.keys" {
+                let made = objects.iter().find_map(|object| object["stringData"]["tsig.keys"].as_str());
+                fs::write(keys.path(), made.unwrap_or(of_a_secret)).unwrap();
+                launch = launch.flag("--tsig-key-file", keys.path());
+            } else {
+                launch = launch.switch(&argument);
+            }
         }
         // What the machine does not have, and what would leave traces on it.
         launch = launch.flag("--cookie-secret-file", secrets.path()).flag("--state-dir", "/nonexistent");
+        // A pod has a namespace; others have to say in which one the Lease is.
+        launch = launch.env("K8S_NODE_DNS_LEADER_ELECT_NAMESPACE", NAMESPACE);
         let (status, log) = launch.flag("--cluster-file", "/nonexistent/cluster.yaml").fails();
         assert!(status == Some(1) && log.contains("/nonexistent/cluster.yaml"), "{set}: {status:?}: {log}");
     }
@@ -129,7 +147,11 @@ fn notes() {
         ("host-network-high-port", "Probes and the status page are on 127.0.0.1:18053 of each node", "user 0"),
         ("load-balancer", "-n name-servers get service dns-k8s-node-dns\n", "user 0"),
         ("original", "      forward . [10.0.0.53]:5353\n", "jsonpath"),
-        ("original", "config.leaderElect has no effect", "user 0"),
+        ("defaults", "-n name-servers get lease dns-k8s-node-dns-leader\n", "do not agree"),
+        ("secondaries-existing", "-n elections get lease zone-leader\n", "do not agree"),
+        ("secondaries-existing", "Secondaries may take the zone: key:friend.", "do not agree"),
+        ("single", "Secondaries may take the zone: 192.0.2.0/24.", "lease"),
+        ("no-leader", "The status page", "lease"),
         ("original", "kubectl annotate node NODE example.com/areas=home example.com/ips=192.0.2.10", "node-areas"),
     ] {
         let values = format!("{SETS}/{set}.yaml");
@@ -140,6 +162,66 @@ fn notes() {
             notes.contains(said) && !notes.contains(not_said),
             "{set}: {said} is not in, or {not_said} is:\n{notes}"
         );
+    }
+}
+
+/// More than one pod agree by a Lease, and have the right to use it, unless somebody does not want that.
+#[test]
+fn replicas_agree() {
+    let Some(helm) = Helm::find() else { return };
+    let own = ("dns-k8s-node-dns-leader", NAMESPACE);
+    for (given, expect) in [
+        ("replicaCount=2", Some(own)),
+        ("replicaCount=1", None),
+        ("replicaCount=0", None),
+        ("replicaCount=1,kind=DaemonSet", Some(own)),
+        ("replicaCount=1,config.leaderElect=true", Some(own)),
+        ("config.leaderElect=false", None),
+        ("kind=DaemonSet,config.leaderElect=false", None),
+        ("fullnameOverride=zone", Some(("zone-leader", NAMESPACE))),
+        ("config.leaderElectLeaseName=zone,config.leaderElectNamespace=leases", Some(("zone", "leases"))),
+    ] {
+        let text = helm.run(["template", RELEASE, CHART, "-n", NAMESPACE, "-f", REQUIRED, "--set", given]).unwrap();
+        let objects = objects(&text);
+        let arguments = arguments(&objects);
+        let value = |flag: &str| arguments.iter().find_map(|argument| argument.strip_prefix(flag));
+        assert_eq!(arguments.iter().any(|argument| argument == "--leader-elect"), expect.is_some(), "{given}");
+        assert_eq!(value("--leader-elect-lease-name="), expect.map(|(name, _)| name), "{given}");
+        let elsewhere = expect.map(|(_, namespace)| namespace).filter(|namespace| *namespace != NAMESPACE);
+        assert_eq!(value("--leader-elect-namespace="), elsewhere, "{given}");
+        for kind in ["Role", "RoleBinding"] {
+            let found: Vec<_> = objects.iter().filter(|object| object["kind"] == kind).collect();
+            let places: Vec<_> = found.iter().map(|object| &object["metadata"]["namespace"]).collect();
+            assert_eq!(places, Vec::from_iter(expect.map(|(_, namespace)| namespace)), "{given}: {kind}");
+        }
+        if let Some((name, _)) = expect {
+            let rules = one(&objects, "Role")["rules"].to_string();
+            assert!(rules.contains(&format!(r#""resourceNames":["{name}"]"#)), "{given}: {rules}");
+        }
+    }
+}
+
+/// Only the ports of those who are told of changes are opened.
+#[test]
+fn the_network_policy_lets_notify_out() {
+    let Some(helm) = Helm::find() else { return };
+    for (targets, expect) in [
+        ("192.0.2.54", &[53][..]),
+        ("192.0.2.54:5300", &[5300]),
+        ("192.0.2.54:5300\\,key=friend", &[5300]),
+        ("192.0.2.54\\,key=friend-1", &[53]),
+        ("2001:db8::54", &[53]),
+        ("[2001:db8::54]", &[53]),
+        ("[2001:db8::54]:5300\\,key=friend", &[5300]),
+        ("192.0.2.54,192.0.2.55,192.0.2.56:5300", &[53, 5300]),
+    ] {
+        let given = format!("config.notify={{{targets}}},networkPolicy.enabled=true,tsig.existingSecret=keys");
+        let text = helm.run(["template", RELEASE, CHART, "-f", REQUIRED, "--set", &given]).unwrap();
+        let objects = objects(&text);
+        let egress = one(&objects, "NetworkPolicy")["spec"]["egress"].as_array().unwrap();
+        let ports = egress.last().unwrap()["ports"].as_array().unwrap();
+        assert!(egress.len() == 2 && ports.iter().all(|port| port["protocol"] == "UDP"), "{targets}: {egress:?}");
+        assert_eq!(ports.iter().map(|port| port["port"].as_i64().unwrap()).collect::<Vec<_>>(), expect, "{targets}");
     }
 }
 

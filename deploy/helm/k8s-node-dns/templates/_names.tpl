@@ -21,6 +21,29 @@ be changed, and people have written scripts around the rest.
 {{- .Values.serviceAccount.name | default (include "k8s-node-dns.fullname" .) }}
 {{- end }}
 
+{{- /* Not empty where there may be more than one pod. */}}
+{{- define "k8s-node-dns.several" -}}
+{{- if or (eq .Values.kind "DaemonSet") (gt (int64 .Values.replicaCount) 1) }}true{{ end }}
+{{- end }}
+
+{{- /* The Lease by which replicas agree; empty where they don't. */}}
+{{- define "k8s-node-dns.lease" -}}
+{{- $wanted := toString .Values.config.leaderElect | default (include "k8s-node-dns.several" .) }}
+{{- if eq $wanted "true" }}
+{{- .Values.config.leaderElectLeaseName | default (printf "%s-leader" (include "k8s-node-dns.fullname" .)) }}
+{{- end }}
+{{- end }}
+
+{{- define "k8s-node-dns.leaseNamespace" -}}
+{{- .Values.config.leaderElectNamespace | default .Release.Namespace }}
+{{- end }}
+
+{{- /* The Secret with the keys of TSIG; empty where there are none. */}}
+{{- define "k8s-node-dns.tsigSecret" -}}
+{{- $made := ternary "" (printf "%s-tsig" (include "k8s-node-dns.fullname" .)) (empty .Values.tsig.keys) }}
+{{- .Values.tsig.existingSecret | default $made }}
+{{- end }}
+
 {{- define "k8s-node-dns.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "k8s-node-dns.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}

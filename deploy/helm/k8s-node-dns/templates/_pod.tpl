@@ -76,6 +76,40 @@ The parts of the pod that need to be decided.
 {{- if or .Values.cookies.secrets .Values.cookies.existingSecret }}
 - --cookie-secret-file=/etc/k8s-node-dns/cookie-secrets
 {{- end }}
+{{- with include "k8s-node-dns.lease" . }}
+- --leader-elect
+- {{ printf "--leader-elect-lease-name=%s" . | quote }}
+{{- with $config.leaderElectNamespace }}
+- {{ printf "--leader-elect-namespace=%s" . | quote }}
+{{- end }}
+{{- if ne $config.leaderElectLeaseDuration "15s" }}
+- {{ printf "--leader-elect-lease-duration=%s" $config.leaderElectLeaseDuration | quote }}
+{{- end }}
+{{- if ne $config.leaderElectRenewDeadline "10s" }}
+- {{ printf "--leader-elect-renew-deadline=%s" $config.leaderElectRenewDeadline | quote }}
+{{- end }}
+{{- if ne $config.leaderElectRetryPeriod "2s" }}
+- {{ printf "--leader-elect-retry-period=%s" $config.leaderElectRetryPeriod | quote }}
+{{- end }}
+{{- end }}
+{{- if include "k8s-node-dns.tsigSecret" . }}
+- --tsig-key-file=/etc/k8s-node-dns-tsig/tsig.keys
+{{- end }}
+{{- range $config.allowTransfer }}
+- {{ printf "--allow-transfer=%s" . | quote }}
+{{- end }}
+{{- if ne (toString $config.ixfrJournal) "" }}
+- {{ printf "--ixfr-journal=%v" (kindIs "float64" $config.ixfrJournal | ternary (int64 $config.ixfrJournal) $config.ixfrJournal) | quote }}
+{{- end }}
+{{- range $config.notify }}
+- {{ printf "--notify=%s" . | quote }}
+{{- end }}
+{{- if ne $config.notifyInterval "1s" }}
+- {{ printf "--notify-interval=%s" $config.notifyInterval | quote }}
+{{- end }}
+{{- if $config.zonemd }}
+- --zonemd
+{{- end }}
 {{- with $config.leaseTimeout }}
 - {{ printf "--lease-timeout=%s" . | quote }}
 {{- end }}
@@ -105,7 +139,8 @@ API refuses it, which leaves root with that one capability.
 runAsNonRoot: {{ empty $root }}
 runAsUser: {{ $user }}
 runAsGroup: {{ $user }}
-{{- if and .Values.state.enabled .Values.state.existingClaim }}
+{{- /* Keys are for this user's group alone, and not for the world. */}}
+{{- if or (and .Values.state.enabled .Values.state.existingClaim) (include "k8s-node-dns.tsigSecret" .) }}
 fsGroup: {{ $user }}
 fsGroupChangePolicy: OnRootMismatch
 {{- end }}

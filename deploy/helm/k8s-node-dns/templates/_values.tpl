@@ -49,6 +49,11 @@ flags nor the probes.
     {{- fail (printf "extraArgs has %s, but the pods' ports and probes would not follow: set config.port and http.port" .) }}
   {{- end }}
 {{- end }}
+{{- range $v.extraArgs }}
+  {{- if hasPrefix "--leader-elect" . }}
+    {{- fail (printf "extraArgs has %s, but the Role would not follow: set config.leaderElect and what is beside it" .) }}
+  {{- end }}
+{{- end }}
 {{- if contains "OWNER" $v.image.repository }}
   {{- fail "image.repository is missing: this chart is not from a release, so say where you pushed the image, as --set image.repository=registry.example.com/k8s-node-dns" }}
 {{- end }}
@@ -79,5 +84,37 @@ flags nor the probes.
 {{- end }}
 {{- if and $v.cookies.secrets $v.cookies.existingSecret }}
   {{- fail "cookies.secrets and cookies.existingSecret are both set: give the secrets, or the Secret that has them" }}
+{{- end }}
+{{- if and $v.tsig.keys $v.tsig.existingSecret }}
+  {{- fail "tsig.keys and tsig.existingSecret are both set: give the keys, or the Secret that has them" }}
+{{- end }}
+{{- include "k8s-node-dns.checkKeys" . }}
+{{- end }}
+
+{{- /* The keys that are named, of which only those in a Secret of somebody else's, or a file, cannot be looked up. */}}
+{{- define "k8s-node-dns.checkKeys" -}}
+{{- $unseen := .Values.tsig.existingSecret }}
+{{- range .Values.extraArgs }}
+  {{- if hasPrefix "--tsig-key-file" . }}{{ $unseen = "file" }}{{ end }}
+{{- end }}
+{{- $known := list }}
+{{- range .Values.tsig.keys }}
+  {{- $name := .name | lower | trimSuffix "." }}
+  {{- if has $name $known }}
+    {{- fail (printf "tsig.keys has %s twice: give each key a name of its own" .name) }}
+  {{- end }}
+  {{- $known = append $known $name }}
+{{- end }}
+{{- range list (list "config.allowTransfer" "key:" .Values.config.allowTransfer) (list "config.notify" ",key=" .Values.config.notify) }}
+  {{- $where := index . 0 }}
+  {{- $mark := index . 1 }}
+  {{- range index . 2 }}
+    {{- if contains $mark . }}
+      {{- $name := splitList $mark . | last }}
+      {{- if not (or $unseen (has ($name | lower | trimSuffix ".") $known)) }}
+        {{- fail (printf "%s names the key %s, which is not in tsig.keys: add it there, as {name: %s, algorithm: hmac-sha256, secret: …}, or set tsig.existingSecret" $where $name $name) }}
+      {{- end }}
+    {{- end }}
+  {{- end }}
 {{- end }}
 {{- end }}
