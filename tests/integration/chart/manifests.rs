@@ -5,10 +5,11 @@ use super::*;
 
 const MANIFESTS: &str = "deploy/manifests";
 /// Each folder, and the values that make the chart render the same, from tests/chart/manifests.
-const FOLDERS: [(&str, &[&str]); 4] = [
+const FOLDERS: [(&str, &[&str]); 5] = [
     ("base", &["base"]),
     ("overlays/loadbalancer", &["base", "loadbalancer"]),
     ("overlays/leases", &["base", "leases"]),
+    ("overlays/secondaries", &["base", "secondaries"]),
     ("overlays/daemonset-hostnetwork", &["base", "daemonset-hostnetwork"]),
 ];
 
