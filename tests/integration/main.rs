@@ -54,6 +54,7 @@ mod release;
 mod reload;
 #[cfg(test)]
 mod replicas;
+mod secondaries;
 #[cfg(test)]
 mod shown;
 #[cfg(test)]
