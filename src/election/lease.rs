@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use domain::base::Serial;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::LeaseName;
 use crate::leader::Record;
@@ -20,7 +20,7 @@ const CONTENT: &str = "k8s.pootis.network/leader-content";
 
 /// The object's resourceVersion; empty for what has none.
 pub(super) fn version(object: &Value) -> &str {
-    text(&object["metadata"]["resourceVersion"])
+    text(object, "/metadata/resourceVersion")
 }
 
 /// What the object says, and its resourceVersion. What is missing, or is nothing that a Lease could say, is as if nobody
@@ -29,22 +29,20 @@ pub(super) fn version(object: &Value) -> &str {
 /// # Errors
 /// It is not that Lease, in words.
 pub(super) fn read(object: &Value, lease: &LeaseName) -> Result<(Record, String), String> {
-    let (kind, metadata, spec) = (text(&object["kind"]), &object["metadata"], &object["spec"]);
-    let version = version(object);
-    if kind != "Lease" || text(&metadata["name"]) != lease.name || version.is_empty() {
-        let name = text(&metadata["name"]);
+    let (kind, name, version) = (text(object, "/kind"), text(object, "/metadata/name"), version(object));
+    if kind != "Lease" || name != lease.name || version.is_empty() {
         return Err(format!("a {kind:?} called {name:?} where {lease} was asked for"));
     }
-    let annotation = |key: &str| metadata["annotations"][key].as_str();
+    let annotation = |key: &str| object.pointer("/metadata/annotations")?.get(key)?.as_str();
     let serial = annotation(SERIAL).and_then(|text| text.parse().ok()).map(Serial);
     let digest = annotation(CONTENT).and_then(|text| u128::from_str_radix(text, 16).ok()).map(Digest);
-    let seconds = spec["leaseDurationSeconds"].as_u64().unwrap_or_default();
+    let number = |pointer| object.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
     let record = Record {
-        holder: text(&spec["holderIdentity"]).to_owned(),
-        lease_duration: Duration::from_secs(seconds),
-        acquired: text(&spec["acquireTime"]).to_owned(),
-        renewed: text(&spec["renewTime"]).to_owned(),
-        transitions: spec["leaseTransitions"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+        holder: text(object, "/spec/holderIdentity").to_owned(),
+        lease_duration: Duration::from_secs(number("/spec/leaseDurationSeconds")),
+        acquired: text(object, "/spec/acquireTime").to_owned(),
+        renewed: text(object, "/spec/renewTime").to_owned(),
+        transitions: u32::try_from(number("/spec/leaseTransitions")).unwrap_or_default(),
         zone: annotation(ZONE).map(str::to_owned),
         version: serial.zip(digest).map(|(serial, digest)| Version { serial, digest }),
     };
@@ -60,40 +58,50 @@ pub(super) fn write(present: Option<Value>, lease: &LeaseName, record: &Record, 
             "metadata": {"namespace": namespace, "name": name}
         })
     });
-    // What comes from a server passed `read`: it is a map, and so is its metadata.
-    let annotations = map(&mut object["metadata"]["annotations"]);
-    if let Some(zone) = &record.zone {
-        annotations[ZONE] = json!(zone);
-    }
+    let renews = text(&object, "/spec/holderIdentity") == record.holder;
+    let mut set = |path: &[&str], fields: Vec<(&str, Value)>| {
+        if let Some(map) = map(&mut object, path) {
+            map.extend(fields.into_iter().map(|(field, value)| (field.to_owned(), value)));
+        }
+    };
+    let mut annotations = Vec::new();
+    annotations.extend(record.zone.as_ref().map(|zone| (ZONE, json!(zone))));
     if let Some(Version { serial, digest }) = record.version {
-        annotations[SERIAL] = json!(serial.into_int().to_string());
-        annotations[CONTENT] = json!(format!("{:032x}", digest.0));
+        annotations.push((SERIAL, json!(serial.into_int().to_string())));
+        annotations.push((CONTENT, json!(format!("{:032x}", digest.0))));
     }
-    let spec = map(&mut object["spec"]);
+    set(&["metadata", "annotations"], annotations);
+    let mut spec = vec![
+        ("holderIdentity", json!(record.holder)),
+        ("leaseDurationSeconds", json!(record.lease_duration.as_secs())),
+        ("renewTime", json!(time(&record.renewed, now))),
+        ("leaseTransitions", json!(record.transitions)),
+    ];
     // Whoever renews a Lease that it holds leaves open since when it does.
-    if !record.acquired.is_empty() || spec["holderIdentity"] != record.holder {
-        spec["acquireTime"] = json!(time(&record.acquired, now));
+    if !renews || !record.acquired.is_empty() {
+        spec.push(("acquireTime", json!(time(&record.acquired, now))));
     }
-    spec["holderIdentity"] = json!(record.holder);
-    spec["leaseDurationSeconds"] = json!(record.lease_duration.as_secs());
-    spec["renewTime"] = json!(time(&record.renewed, now));
-    spec["leaseTransitions"] = json!(record.transitions);
+    set(&["spec"], spec);
     object
 }
 
-/// The same, as an empty map if it was none.
-fn map(value: &mut Value) -> &mut Value {
-    if !value.is_object() {
-        *value = json!({});
+/// A map in the object, or in a map of it; an empty one where there is none.
+fn map<'a>(mut value: &'a mut Value, path: &[&str]) -> Option<&'a mut Map<String, Value>> {
+    for field in path {
+        value = value.as_object_mut()?.entry(*field).or_insert(Value::Null);
+        if !value.is_object() {
+            *value = json!({});
+        }
     }
-    value
+    value.as_object_mut()
 }
 
-/// The text, or an empty one for what is none.
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
+/// A text in the object, or an empty one where there is none.
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The time, or now where it is left open.
 fn time(recorded: &str, now: SystemTime) -> String {
     if recorded.is_empty() { microtime(now) } else { recorded.to_owned() }
 }

@@ -3,6 +3,7 @@
 
 mod lease;
 mod real;
+mod shown;
 
 use std::time::Instant;
 
