@@ -22,7 +22,8 @@ use crate::kube::client::{Client, Exchange, Interrupt, RequestError};
 use crate::leader::{Record, Reply, Request, Terms};
 use crate::thread::{self, Stop, Threads};
 
-/// How long a request may take.
+/// How long a request may take, or half of the renew deadline if that is less, as in client-go: so that a leader whose
+/// connection died without a word has time for another.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The thread comes round as often, if only to show that it can.
@@ -120,7 +121,7 @@ pub fn spawn(config: ElectionConfig, client: Client, threads: &mut Threads) -> i
     let (replies, replied) = bounded(1);
     let (leave, leaving) = bounded(0);
     let (gone, left) = bounded(0);
-    let client = client.with_limit(LIMIT);
+    let client = client.with_limit(LIMIT.min(config.terms.timing.renew_deadline / 2));
     let interrupt = client.interrupt();
     let elector = Elector { client, telling: Telling::new(config.lease.clone()), config, replies, seen: None };
     let stop = threads.stop();

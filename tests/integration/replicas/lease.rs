@@ -76,6 +76,30 @@ fn one_leads_the_others_follow_and_the_lease_is_given_up() {
 }
 
 #[test]
+fn the_lease_is_given_up_while_dns_is_still_answered() {
+    let api = api();
+    let one = launch(&api, "one").flag("--lame-duck", "10m").start();
+    held(&api, "one");
+    let other = start(&api, "other");
+    one.signal(Signal::SIGTERM);
+    held(&api, "other");
+    assert_eq!(one.ask(AREA), "192.0.2.1");
+    one.stop_with(Signal::SIGINT);
+    assert_eq!(held(&api, "other")["spec"]["leaseTransitions"], 1);
+    other.stop();
+}
+
+#[test]
+fn a_server_that_is_silent_does_not_hold_up_the_end() {
+    let api = api();
+    let one = start(&api, "one");
+    held(&api, "one");
+    api.always(Verb::Replace, "leases", Fault::silence());
+    let log = one.ends_with(Signal::SIGTERM);
+    assert!(log.contains("is not given up, and runs out by itself"), "{log}");
+}
+
+#[test]
 fn what_others_wrote_into_the_lease_stays() {
     let api = api();
     api.put(json!({

@@ -122,6 +122,11 @@ fn replicas_agree_whoever_dies_stops_or_loses_the_api() {
     rig.leader_of(&all);
     rig.agree_after_a_change(&all);
 
+    let check = replica("check").flag("--kubeconfig", rig.api.kubeconfig()).switch("--check").output().1;
+    for verb in ["get", "create", "update"] {
+        assert!(check.contains(&format!("ok     RBAC: {verb} the Lease {NAMESPACE}/{NAME}\n")), "{check}");
+    }
+
     // kill -9 of the leader.
     let leader = rig.leader_of(&all);
     let survivors = others(leader);
