@@ -77,6 +77,14 @@ families! {
     TCP_RECEIVED: Counter "k8s_node_dns_tcp_received_total" [] "Queries that came over TCP.";
     TCP_SENT: Counter "k8s_node_dns_tcp_sent_total" [] "Replies written to connections.";
     TCP_ERRORS: Counter "k8s_node_dns_tcp_accept_errors_total" [] "Failed attempts to accept a connection.";
+    TRANSFERS: Counter "k8s_node_dns_transfers_total" ["kind"]
+        "Transfers that ended: whole zones (axfr), changes (ixfr), whole zones for want of changes (fallback), cut ones (cut).";
+    TRANSFERS_OPEN: Gauge "k8s_node_dns_transfers_open" [] "Transfers that are under way.";
+    TRANSFER_BYTES: Counter "k8s_node_dns_transfer_bytes_total" [] "Octets of all messages of transfers.";
+    TRANSFER_SERIAL: Gauge "k8s_node_dns_transfer_serial" []
+        "Serial of what is transferred; absent while there is nothing to transfer.";
+    JOURNAL_VERSIONS: Gauge "k8s_node_dns_journal_versions" [] "Versions whose changes are kept for IXFR.";
+    JOURNAL_BYTES: Gauge "k8s_node_dns_journal_bytes" [] "Memory that they take.";
     NODES: Gauge "k8s_node_dns_nodes" ["state"] "Nodes of the cluster: those in answers (in) and those left out (out).";
     NODES_OUT: Gauge "k8s_node_dns_nodes_out" ["reason"] "Nodes left out, by the reason that weighs most.";
     ADDRESSES_OUT: Gauge "k8s_node_dns_addresses_out" ["reason"]

@@ -10,6 +10,7 @@ use super::site::{Counts, Sources, WatchHealth};
 use crate::cluster::probes::Overview;
 use crate::cluster::{Basis, Ineligible, LeaseStanding, Snapshot, Unfit, Verdict};
 use crate::dns::counters::{Counter, Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};
+use crate::dns::transfer::Counters;
 use crate::dns::tsig;
 use crate::leader;
 use crate::metrics::{self, Exposition, Number};
@@ -32,6 +33,7 @@ pub fn write(sources: &Sources, counts: &Counts, ready: bool, report: Option<&Re
     queries(e, sources);
     udp(e, sources);
     tcp(e, sources);
+    transfers(e, sources);
     if let Some(report) = report {
         nodes(e, &report.cluster);
         if let Some(served) = &report.served {
@@ -115,6 +117,23 @@ fn tcp(e: &mut Exposition, sources: &Sources) {
     e.family(&metrics::TCP_RECEIVED).sample(&[], tcp.received.value());
     e.family(&metrics::TCP_SENT).sample(&[], tcp.replied.value());
     e.family(&metrics::TCP_ERRORS).sample(&[], tcp.accept_errors.value());
+}
+
+fn transfers(e: &mut Exposition, sources: &Sources) {
+    let transfers = &sources.answer.transfers;
+    let Counters { axfr, ixfr, fallback, cut, octets, open } = &transfers.counters;
+    let mut ended = e.family(&metrics::TRANSFERS);
+    for (kind, counter) in [("axfr", axfr), ("ixfr", ixfr), ("fallback", fallback), ("cut", cut)] {
+        ended.sample(&[kind], counter.value());
+    }
+    e.family(&metrics::TRANSFERS_OPEN).sample(&[], open.value());
+    e.family(&metrics::TRANSFER_BYTES).sample(&[], octets.value());
+    let edition = transfers.editions.current();
+    let mut serial = e.family(&metrics::TRANSFER_SERIAL);
+    edition.as_ref().map(|edition| serial.sample(&[], u64::from(edition.zone.serial().into_int())));
+    let journal = edition.map(|edition| edition.journal.clone()).unwrap_or_default();
+    e.family(&metrics::JOURNAL_VERSIONS).sample(&[], journal.len());
+    e.family(&metrics::JOURNAL_BYTES).sample(&[], journal.octets());
 }
 
 fn nodes(e: &mut Exposition, cluster: &Snapshot) {

@@ -230,7 +230,9 @@ impl Drop for Transfer {
         let (counter, name) = match kind {
             Kind::Axfr => (&counters.axfr, "AXFR"),
             Kind::Ixfr => (&counters.ixfr, "IXFR"),
-            Kind::Fallback => (&counters.fallback, "the whole zone instead of IXFR, which the journal does not have,"),
+            Kind::Fallback => {
+                (&counters.fallback, "IXFR as the whole zone, since the journal does not go back as far,")
+            }
         };
         if *complete { counter } else { &counters.cut }.add(1);
         counters.octets.add(self.octets);

@@ -1,7 +1,15 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use super::*;
+use crate::cluster::{Cluster, Moment};
+use crate::dns::context::{AnswerConfig, Context, Transport};
+use crate::dns::limits::Network;
+use crate::dns::transfer::Transfers;
+use crate::dns::transfer::acl::Acl;
+use crate::kube::{Change, WatchEvent};
+use crate::zone::{Editions, Zone, fixture};
 
 /// A client as its stream shows it.
 #[derive(Default)]
@@ -69,7 +77,7 @@ fn run(client: Script, step: usize, answer: &mut impl Answer) -> (Script, Next) 
     let mut scratch = Scratch::default();
     let mut next = Next::Read;
     loop {
-        assert_eq!(next == Next::Write, !connection.output.is_empty());
+        assert_eq!(next == Next::Write, !connection.output.is_empty() || connection.transfer.is_some());
         assert!(connection.output.len() <= FLUSH + LARGEST);
         assert!(connection.input.len() <= READ.max(LARGEST));
         match next {
@@ -240,4 +248,88 @@ fn a_broken_stream_ends_the_connection() {
     assert_eq!(connection.advance(&mut scratch, Duration::ZERO, &mut echo), Next::Close);
     connection.output = vec![0; 10];
     assert_eq!(connection.advance(&mut scratch, Duration::ZERO, &mut echo), Next::Close);
+}
+
+/// A transfer of a zone of many messages, for a client that is on loopback.
+fn large() -> (AnswerConfig, Zone) {
+    let mut cluster = Cluster::new(false);
+    let nodes = (0..5000).map(|number| fixture::node(&format!("n{number}"), &format!("area-{number}"), "192.0.2.1"));
+    let _ = cluster.apply(WatchEvent::Nodes(Change::Replaced(nodes.collect())), Moment::now());
+    let zone = Zone::build(&fixture::config(), &cluster);
+    let editions = Arc::new(Editions::default());
+    editions.publish(&Arc::new(zone.clone()));
+    let acl = Acl::new(&[Network::single(Ipv4Addr::LOCALHOST.into())], vec![]);
+    (AnswerConfig { transfers: Arc::new(Transfers::new(acl, editions)), ..AnswerConfig::default() }, zone)
+}
+
+fn axfr() -> Vec<u8> {
+    let name = fixture::name("lb.example.test");
+    let query = [&[1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], name.as_slice(), &[0, 252, 0, 1]].concat();
+    [&(query.len() as u16).to_be_bytes()[..], &query].concat()
+}
+
+/// A query that begins a transfer begins one; others are echoed.
+fn transferring<'a>(config: &'a AnswerConfig, zone: &'a Zone) -> impl Answer + 'a {
+    move |query: &[u8], reply: &mut [u8]| {
+        let client = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+        let transport = Transport::Tcp { idle: Duration::ZERO };
+        let context = Context { transport, client, now: 0, rotation: 0, config, hint: None };
+        Transfer::begin(query, Some(zone), &context).map_or_else(|| echo(query, reply), Given::Transfer)
+    }
+}
+
+#[test]
+fn a_transfer_comes_whole_and_in_its_place_however_little_the_client_takes() {
+    let (config, zone) = large();
+    let mut answer = transferring(&config, &zone);
+    let mut messages = Vec::new();
+    let (Given::Transfer(mut transfer), mut message) = (answer(&axfr()[2..], &mut []), Vec::new()) else { panic!() };
+    while transfer.next(&mut message) {
+        messages.extend((message.len() as u16).to_be_bytes());
+        messages.extend(&message);
+    }
+    let ask = [query(1, 40), axfr(), query(2, 300), axfr(), query(3, 40)].concat();
+    let expect = [query(1, 40), messages.clone(), query(2, 300), messages, query(3, 40)].concat();
+    for (size, step) in [(ask.len(), usize::MAX), (ask.len(), 1000), (7, 20_000), (1, usize::MAX)] {
+        let sends = ask.chunks(size).map(<[u8]>::to_vec).collect();
+        let (client, next) = run(Script { sends, ends: true, ..Script::default() }, step, &mut answer);
+        assert!(client.taken == expect, "in pieces of {size}, {step} at a time");
+        assert_eq!(next, Next::Close);
+    }
+    let counters = &config.transfers.counters;
+    assert_eq!((counters.axfr.value(), counters.cut.value(), counters.open.value()), (8, 0, 1));
+}
+
+#[test]
+fn a_transfer_that_moves_is_not_idle_and_one_that_does_not_is() {
+    let (config, zone) = large();
+    let mut answer = transferring(&config, &zone);
+    let client = Script { sends: [axfr()].into(), ..Script::default() };
+    let mut connection = Connection::new(client, Ipv4Addr::LOCALHOST.into(), Duration::ZERO);
+    let mut scratch = Scratch::default();
+    let second = Duration::from_secs;
+    connection.advance(&mut scratch, second(1), &mut answer);
+    for now in 2..10 {
+        connection.stream.takes = 1000; // a message is longer
+        assert_eq!(connection.advance(&mut scratch, second(now), &mut answer), Next::Write);
+        assert_eq!(connection.active, second(1));
+        assert!(connection.held() < 2 * FLUSH, "one message at a time");
+    }
+    connection.stream.takes = 1 << 14;
+    assert_eq!(connection.advance(&mut scratch, second(10), &mut answer), Next::Write);
+    assert_eq!(connection.active, second(10));
+    drop(connection);
+    assert_eq!(config.transfers.counters.cut.value(), 1, "the client went away");
+}
+
+#[test]
+fn a_transfer_leaves_others_their_turn() {
+    let (config, zone) = large();
+    let mut answer = transferring(&config, &zone);
+    let client = Script { sends: [axfr()].into(), takes: usize::MAX, ..Script::default() };
+    let mut connection = Connection::new(client, Ipv4Addr::LOCALHOST.into(), Duration::ZERO);
+    let mut scratch = Scratch::default();
+    assert_eq!(connection.advance(&mut scratch, Duration::ZERO, &mut answer), Next::Write);
+    let taken = connection.stream.taken.len();
+    assert!((1..=MESSAGES * (1 << 14)).contains(&taken), "{taken} octets in a turn");
 }
