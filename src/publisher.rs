@@ -10,24 +10,27 @@ mod announcing;
 mod earlier;
 mod heartbeats;
 mod probing;
+mod versioning;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam_channel::{Receiver, select};
+use crossbeam_channel::{Receiver, Sender, select};
 
 pub use self::announcing::Announcing;
 pub use self::heartbeats::Heartbeats;
 pub use self::probing::Probing;
+use self::versioning::Versioning;
 use crate::cluster::probes::{Overview, ProbeResult};
 use crate::cluster::{Changes, Cluster, Moment};
 use crate::kube::{Kind, WatchEvent};
+use crate::leader::{Reply, Request, Terms};
 use crate::report::{Ask, Report, Served, Timeline};
 use crate::state::saver::Saver;
 use crate::state::{Earlier, Fallback};
 use crate::thread::{self, Stop};
 use crate::zone::published::Publish;
-use crate::zone::serial::{self, Version, Versions};
+use crate::zone::serial;
 use crate::zone::{Editions, Published, Zone, ZoneConfig};
 
 /// How long the first zone waits for Services and EndpointSlices once nodes are known.
@@ -50,14 +53,13 @@ pub struct Publisher {
     cluster: Cluster,
     publish: Publish,
     editions: Arc<Editions>,
-    serving: Option<Serving>,
+    serving: Option<Served>,
+    versioning: Versioning,
     /// When a zone was published last.
     published: Option<Instant>,
     started: Instant,
     /// When nodes were listed for the first time.
     nodes_since: Option<Instant>,
-    /// The version that an earlier run published last.
-    last_version: Option<Version>,
     /// What an earlier run knew, as long as it may be of use.
     fallback: Option<Fallback>,
     saver: Option<Saver>,
@@ -69,18 +71,13 @@ pub struct Publisher {
     timeline: Timeline,
 }
 
-/// The zone that is being published, its version, and what there is to tell about it.
-#[derive(Debug)]
-struct Serving {
-    served: Served,
-    versions: Versions,
-}
-
 /// What the publisher does next.
 enum Next {
     Event(WatchEvent),
     Ask(Ask),
     Probes(Vec<ProbeResult>),
+    /// What came of what was asked of the Lease; `None`: nothing will any more.
+    Reply(Option<Reply>),
     /// Look at the clock.
     Round,
     Stop,
@@ -95,10 +92,10 @@ impl Publisher {
             publish: Publish::new(published),
             editions: Arc::default(),
             serving: None,
+            versioning: Versioning::default(),
             published: None,
             started: Instant::now(),
             nodes_since: None,
-            last_version: None,
             fallback: None,
             saver: None,
             heartbeats: None,
@@ -112,7 +109,7 @@ impl Publisher {
     #[must_use]
     pub fn with_state(mut self, earlier: Option<Earlier>, saver: Saver) -> Self {
         if let Some(Earlier { version, fallback, memories }) = earlier {
-            self.last_version = Some(version);
+            self.versioning.go_on_from(version);
             self.fallback = fallback;
             self.remember(memories, Moment::now());
         }
@@ -140,8 +137,16 @@ impl Publisher {
 
     /// The same, that tells secondaries.
     #[must_use]
-    pub fn with_announcing(self, announcing: Announcing) -> Self {
+    pub fn with_announcing(mut self, announcing: Announcing) -> Self {
+        self.versioning.set_apart(announcing.between());
         Self { announcing, ..self }
+    }
+
+    /// The same, that agrees with other replicas on versions, by what is asked and answered on these channels. To be
+    /// called last, as it goes on from the state.
+    #[must_use]
+    pub fn with_agreement(self, terms: Terms, requests: Sender<Request>, replies: Receiver<Reply>) -> Self {
+        Self { versioning: self.versioning.agree(terms, requests, replies), ..self }
     }
 
     /// Publishes until told to stop, or until nobody can send events any more.
@@ -153,6 +158,10 @@ impl Publisher {
                 Next::Round => None,
                 Next::Probes(results) => {
                     probed = results;
+                    None
+                }
+                Next::Reply(reply) => {
+                    self.versioning.on_reply(reply, Instant::now());
                     None
                 }
                 Next::Ask(ask) => {
@@ -181,8 +190,9 @@ impl Publisher {
             self.save(is_new);
         }
         let memories = self.memories(Moment::now());
-        if let (Some(saver), Some(serving)) = (self.saver, self.serving) {
-            saver.finish(&self.cluster, memories, serving.versions.present(), Instant::now(), serial::since_1970());
+        let version = self.serving.as_ref().and(self.versioning.stored());
+        if let (Some(saver), Some(version)) = (self.saver, version) {
+            saver.finish(&self.cluster, memories, version, Instant::now(), serial::since_1970());
         }
     }
 
@@ -282,17 +292,12 @@ impl Publisher {
     /// Has the state written when it is time.
     fn save(&mut self, changed: bool) {
         let Some(mut saver) = self.saver.take() else { return };
-        if let Some(serving) = &self.serving {
+        if let Some(version) = self.serving.as_ref().and(self.versioning.stored()) {
             if changed {
                 saver.changed();
             }
-            saver.save(
-                &self.cluster,
-                || self.memories(Moment::now()),
-                serving.versions.present(),
-                Instant::now(),
-                serial::since_1970(),
-            );
+            let memories = || self.memories(Moment::now());
+            saver.save(&self.cluster, memories, version, Instant::now(), serial::since_1970());
         }
         self.saver = Some(saver);
     }
@@ -311,6 +316,7 @@ impl Publisher {
             recv(stop.channel()) -> _ => Next::Stop,
             recv(asks) -> ask => ask.map_or(Next::Stop, Next::Ask),
             recv(Probing::results(self.probing.as_ref())) -> results => results.map_or(Next::Stop, Next::Probes),
+            recv(self.versioning.replies()) -> reply => Next::Reply(reply.ok()),
             recv(deadline) -> _ => Next::Round,
         }
     }
@@ -318,26 +324,24 @@ impl Publisher {
     fn report(&self) -> Report {
         Report {
             cluster: self.cluster.snapshot(),
-            served: self.serving.as_ref().map(|serving| serving.served.clone()),
+            served: self.serving.clone(),
             leases: self.heartbeats.as_ref().map(Heartbeats::standing),
             probes: self.probing.as_ref().map(|probing| Overview::of(probing.probes())),
-            replicas: None,
+            replicas: self.versioning.standing(),
             timeline: self.timeline.entries(),
         }
     }
 
     /// When something is to be done even if no event comes.
     fn deadline(&self) -> Option<Instant> {
-        let publish = match &self.serving {
-            Some(serving) => serving.versions.due(serving.served.zone.digest()),
-            None => self.nodes_since.map(|since| since + SERVICES_MAY_TAKE),
-        };
+        let first = self.nodes_since.filter(|_| self.serving.is_none()).map(|since| since + SERVICES_MAY_TAKE);
+        let version = self.versioning.due(self.serving.as_ref().map(|served| served.zone.digest()));
         let fall_back = self.fallback.as_ref().map(Fallback::due);
         let saver = self.saver.as_ref().filter(|_| self.serving.is_some());
         let save = saver.map(|saver| saver.due(Instant::now()));
         let leases = self.heartbeats.as_ref().and_then(Heartbeats::due);
         let probes = self.probing.as_ref().and_then(|probing| probing.due(&self.cluster));
-        [publish, fall_back, save, self.cluster.due(), leases, probes].into_iter().flatten().min()
+        [first, version, fall_back, save, self.cluster.due(), leases, probes].into_iter().flatten().min()
     }
 
     /// Publishes what has to be published after `changes`.
@@ -348,19 +352,30 @@ impl Publisher {
         }
         self.serving = match self.serving.take() {
             None => self.first_zone(now),
-            Some(serving) => Some(self.next_zone(serving, changes, now)),
+            Some(served) => Some(self.next_zone(served, changes, now)),
         };
-        // What is served has the content of its serial, unless a version of it is still due.
-        if let Some(Serving { served, versions }) = &self.serving
-            && versions.due(served.zone.digest()).is_none()
-        {
-            self.editions.publish(&served.zone);
-            self.announcing.follow(&served.zone);
+        let view = self.serving.as_ref().map(|served| &served.zone);
+        if view.is_none() {
+            self.versioning.advance(None, false, now);
+        }
+        let announcing = &self.announcing;
+        if let Some(edition) = self.versioning.follow(view, |zone, version| announcing.complete(zone, version)) {
+            self.editions.publish(&edition);
+            if self.versioning.announces() {
+                self.announcing.follow(&edition);
+            }
         }
     }
 
+    /// Whether others may follow what this daemon knows: all of it was listed by the API server.
+    fn complete(&self) -> bool {
+        self.cluster.services_known()
+            && self.cluster.listed(Kind::Node)
+            && !Kind::ALL.iter().any(|kind| self.cluster.restored(*kind))
+    }
+
     /// The first zone, once there is enough to publish one.
-    fn first_zone(&mut self, now: Instant) -> Option<Serving> {
+    fn first_zone(&mut self, now: Instant) -> Option<Served> {
         let waited = now.saturating_duration_since(self.nodes_since?) >= SERVICES_MAY_TAKE;
         if !self.cluster.services_known() {
             if !waited {
@@ -375,9 +390,9 @@ impl Publisher {
         let begun = Instant::now();
         let zone = Zone::build(&self.config, &self.cluster);
         let build = begun.elapsed();
-        let versions = Versions::first(zone.digest(), self.last_version, serial::clock(), now);
-        let versions = versions.between(self.announcing.between());
-        let zone = self.announcing.complete(zone.with_serial(versions.serial()), &versions);
+        self.versioning.advance(Some(zone.digest()), self.complete(), now);
+        let zone = zone.with_serial(self.versioning.serial());
+        let zone = self.announcing.complete(zone, self.versioning.version());
         log_skipped(&zone, None);
         log::info!(
             "zone {} is being served: {} names, serial {}",
@@ -387,35 +402,35 @@ impl Publisher {
         );
         let (zone, since) = (self.publish.publish(zone), SystemTime::now());
         self.published = Some(Instant::now());
-        Some(Serving { served: Served { zone, since, changed: since, build, count: 1 }, versions })
+        Some(Served { zone, since, changed: since, build, count: 1 })
     }
 
     /// The zone after `changes`, and a new version of it when one is due.
-    fn next_zone(&mut self, serving: Serving, changes: &Changes, now: Instant) -> Serving {
-        let Serving { mut served, mut versions } = serving;
+    fn next_zone(&mut self, mut served: Served, changes: &Changes, now: Instant) -> Served {
         let old = Arc::clone(&served.zone);
         let begun = Instant::now();
         let changed = (!changes.is_empty()).then(|| old.update(&self.cluster, changes));
         let build = begun.elapsed();
         let digest = changed.as_ref().unwrap_or(&old).digest();
-        let is_new_version = versions.advance(digest, serial::clock(), now);
-        if changed.is_none() && !is_new_version {
-            return Serving { served, versions };
+        self.versioning.advance(Some(digest), self.complete(), now);
+        let (serial, version) = (self.versioning.serial(), self.versioning.version());
+        if changed.is_none() && serial == old.serial() {
+            return served;
         }
         if changed.is_some() {
             (served.changed, served.build) = (SystemTime::now(), build);
         }
-        if let Some(changed) = changed.as_ref().filter(|changed| self.announcing.has_to_digest(changed, &versions)) {
+        if let Some(changed) = changed.as_ref().filter(|changed| self.announcing.has_to_digest(changed, version)) {
             self.publish.publish(changed.clone()); // addresses do not wait for that
         }
-        let zone = changed.unwrap_or_else(|| (*old).clone()).with_serial(versions.serial());
-        let zone = self.announcing.complete(zone, &versions);
+        let zone = changed.unwrap_or_else(|| (*old).clone()).with_serial(serial);
+        let zone = self.announcing.complete(zone, version);
         log_skipped(&zone, Some(&old));
         log::debug!("zone published: {} names, serial {}", zone.len(), zone.serial().into_int());
         served.zone = self.publish.publish(zone);
         self.published = Some(Instant::now());
         served.count += 1;
-        Serving { served, versions }
+        served
     }
 }
 

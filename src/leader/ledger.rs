@@ -140,7 +140,7 @@ impl Ledger {
     /// When [`make`](Self::make) may make one.
     pub fn due(&self, recorded: Option<Version>) -> Option<Instant> {
         self.unpublished(recorded)?;
-        self.waits.map(|(_, look)| look).or_else(|| self.made.map(|made| made + self.between))
+        self.waits.map(|(_, look)| look).max(self.made.map(|made| made + self.between))
     }
 
     /// The view, if it is not what is recorded, or if that was not the newest.
@@ -187,7 +187,7 @@ impl Ledger {
             Some(own) => drop(own.advance(view, clock, now)),
             None => {
                 let last = self.floor.map(|serial| Version { serial, digest: NO_CONTENT });
-                self.own = Some(Versions::first(view, self.agreed.or(last), clock, now));
+                self.own = Some(Versions::first(view, self.agreed.or(last), clock, now).between(self.between));
             }
         }
         self.own.iter().map(Versions::serial).for_each(|serial| raise(&mut self.floor, serial));

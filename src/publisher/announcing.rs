@@ -11,7 +11,7 @@ use domain::base::Serial;
 
 use crate::secondaries::Announcer;
 use crate::zone::Zone;
-use crate::zone::serial::{BETWEEN_VERSIONS, Versions};
+use crate::zone::serial::{BETWEEN_VERSIONS, Version};
 
 /// How versions are made, and who is told of them.
 #[derive(Debug)]
@@ -41,17 +41,17 @@ impl Announcing {
         self.between
     }
 
-    /// Whether this zone, whose content is published as one of these versions, lacks its digest. As long as Services are not
-    /// known there is none, as secondaries get nothing then.
-    pub(super) fn has_to_digest(&self, zone: &Zone, versions: &Versions) -> bool {
-        let is_version = versions.due(zone.digest()).is_none();
-        let has = zone.zonemd().is_some() && zone.serial() == versions.serial();
-        self.zonemd && is_version && zone.services_known() && !has
+    /// Whether this zone has the content of this version, and lacks its digest. As long as Services are not known there is
+    /// none, as secondaries get nothing then.
+    pub(super) fn has_to_digest(&self, zone: &Zone, version: Option<Version>) -> bool {
+        let has = |version: Version| zone.zonemd().is_some() && zone.serial() == version.serial;
+        let version = version.filter(|version| version.digest == zone.digest());
+        self.zonemd && zone.services_known() && version.is_some_and(|version| !has(version))
     }
 
     /// The zone with all that belongs to its version.
-    pub(super) fn complete(&self, zone: Zone, versions: &Versions) -> Zone {
-        if self.has_to_digest(&zone, versions) { zone.with_zonemd() } else { zone }
+    pub(super) fn complete(&self, zone: Zone, version: Option<Version>) -> Zone {
+        if self.has_to_digest(&zone, version) { zone.with_zonemd() } else { zone }
     }
 
     /// This is published now. As long as Services are not known, secondaries that fetched it would lose their names.

@@ -16,7 +16,7 @@ use crate::staleness::Staleness;
 use crate::state::memories::Memories;
 use crate::state::{self, Identity, Origin, StateConfig};
 use crate::zone::fixture;
-use crate::zone::serial::Digest;
+use crate::zone::serial::{Digest, Version};
 
 const NOW: u64 = 1_800_000_000;
 
