@@ -4,8 +4,8 @@
 //! In: the report. Out: JSON. The structs below are the format; nothing of the inner types shows through by accident.
 
 mod failover;
-mod secondaries;
 mod replicas;
+mod secondaries;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -10,8 +10,8 @@ mod failover;
 mod names;
 mod plots;
 mod query;
-mod secondaries;
 mod replicas;
+mod secondaries;
 
 use std::fmt::Display;
 use std::time::SystemTime;
