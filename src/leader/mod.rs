@@ -1,4 +1,30 @@
-//! How replicas agree on the versions of the zone.
+//! How replicas agree on the versions of the zone: who leads, and which serial belongs to which content.
+//!
+//! In: what a replica sees (the hash of its newest content), what the API server replies, and the time. Out: what is to be
+//! asked of the API server, which serial and which version are shown, and lines of the log. No clock, no thread, no socket:
+//! whoever has those does what is asked.
+//!
+//! All replicas share one Lease. It has the holder, as client-go writes it, and in annotations the published version: a
+//! serial and the hash of its content. A version counts once it stands there; only then does anybody show it, and an
+//! update that had read another version fails by its resourceVersion. So the promises about serials need no leader: two
+//! who both believe to lead cannot both write. `docs/replicas.md` has the argument and its premises, and `tests/` holds the
+//! machine to it. The leader is there so that one does the writing, and sends the NOTIFYs.
+//!
+//! | what comes | a follower | the leader |
+//! |---|---|---|
+//! | a retry period passes | looks | renews |
+//! | another content here | looks after 0.3 s and after 1 s; shows the recorded version once it has its content | records it at once, or when `--notify-interval` is over and its clock has reached the serial |
+//! | the Lease, renewed by another | goes on waiting; shows the version if it has its content | leads no more |
+//! | the Lease, not renewed for as long as it says | takes it, with its own content as a version if that differs | writes it again |
+//! | the Lease, with an older version than is known | writes the newer one into it | records a new one |
+//! | no Lease | makes one | leads no more, and makes one |
+//! | done | leads | shows what it recorded |
+//! | lost the race (409) | looks, at once if it did not just do so | the same |
+//! | no reply, or none that tells | looks, and never repeats what it had asked | the same; after the renew deadline it leads no more |
+//! | 403 | goes on where it has agreed before; else is alone after 10 s, and looks each minute | goes on until the renew deadline |
+//! | the Lease of another zone | the same, at once | leads no more |
+//!
+//! A replica leads only if all that it knows was listed by the API server.
 
 mod agreement;
 mod ledger;
