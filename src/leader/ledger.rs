@@ -34,7 +34,7 @@ pub struct Ledger {
     views: VecDeque<Digest>,
     /// The version of the Update that is under way, or of which nobody knows whether it was done.
     offered: Option<Version>,
-    /// The greatest serial that was ever stored, read or made here.
+    /// The greatest serial that was ever stored, or published as far as this replica knows.
     floor: Option<Serial>,
     /// The newest version that was ever published, as far as this replica knows.
     agreed: Option<Version>,
@@ -175,6 +175,7 @@ impl Ledger {
         if std::mem::take(&mut self.alone)
             && let Some(own) = self.own.as_ref().map(Versions::present)
         {
+            raise(&mut self.floor, own.serial);
             self.agreed = Some(own);
             self.settle();
         }
@@ -190,7 +191,6 @@ impl Ledger {
                 self.own = Some(Versions::first(view, self.agreed.or(last), clock, now).between(self.between));
             }
         }
-        self.own.iter().map(Versions::serial).for_each(|serial| raise(&mut self.floor, serial));
     }
 
     /// When [`advance`](Self::advance) has something to do.
