@@ -15,8 +15,8 @@ pub const BASE: u32 = 1_800_000_000;
 
 /// Small, so that a handful of seconds is a long history.
 const TIMING: Timing = Timing {
-    lease_duration: Duration::from_secs(3),
-    renew_deadline: Duration::from_secs(2),
+    lease_duration: Duration::from_secs(2),
+    renew_deadline: Duration::from_millis(1_500),
     retry_period: Duration::from_secs(1),
     between_versions: Duration::from_secs(1),
 };
@@ -108,6 +108,8 @@ pub struct World {
     pub replicas: Vec<Replica>,
     /// Every version that was ever recorded.
     pub published: BTreeMap<u32, u128>,
+    /// Those that somebody has shown.
+    shown: BTreeSet<u32>,
     /// Whether all clocks were always right.
     right: bool,
 }
@@ -150,6 +152,7 @@ impl World {
             late: None,
             replicas: (0..replicas).map(|number| Replica::new(number, 0, None, 1)).collect(),
             published: BTreeMap::new(),
+            shown: BTreeSet::new(),
             right: true,
         };
         for number in 0..replicas {
@@ -169,6 +172,10 @@ impl World {
     fn clock(&self, number: usize) -> Serial {
         let seconds = (self.milliseconds / 1000) as i32 + self.replicas[number].clock;
         Serial(BASE.wrapping_add_signed(seconds))
+    }
+
+    pub fn clock_would_be_right(&self, number: usize, seconds: i8) -> bool {
+        (self.replicas[number].clock + i32::from(seconds)).abs() <= 1
     }
 
     fn begin(&mut self, number: usize) {
@@ -276,6 +283,11 @@ impl World {
 
     fn restore(&mut self) {
         self.register = self.backup.take().unwrap();
+        // What nobody has heard of, and etcd has forgotten, never was.
+        let known = self.replicas.iter().filter_map(|replica| replica.machine.standing().published);
+        let recorded = self.register.object.as_ref().and_then(|(record, _)| record.version);
+        let known: BTreeSet<_> = known.chain(recorded).map(|version| version.serial.into_int()).collect();
+        self.published.retain(|serial, _| known.contains(serial) || self.shown.contains(serial));
         if self.flaw != Flaw::Undead {
             self.late = None;
             self.milliseconds += RESTORE_TAKES;
@@ -355,6 +367,7 @@ impl World {
                 return Err(format!("{version:?} is shown after {:?}", replica.shown));
             }
             replica.shown = Some(version);
+            self.shown.insert(version.serial.into_int());
         }
         Ok(())
     }
