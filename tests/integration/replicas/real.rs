@@ -34,16 +34,6 @@ impl Rig {
     fn start() -> Option<Self> {
         let api = RealApi::start()?;
         api.apply("deploy/manifests/base/k8s-node-dns.yaml");
-        let (metadata, group) = (json!({"namespace": NAMESPACE, "name": NAME}), "rbac.authorization.k8s.io");
-        api.create(json!({
-            "kind": "Role", "apiVersion": format!("{group}/v1"), "metadata": metadata,
-            "rules": [{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]}]
-        }));
-        api.create(json!({
-            "kind": "RoleBinding", "apiVersion": format!("{group}/v1"), "metadata": metadata,
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": NAME},
-            "subjects": [{"kind": "ServiceAccount", "namespace": NAMESPACE, "name": "k8s-node-dns"}]
-        }));
         api.create(objects::node("attic", "home", "192.0.2.1"));
         api.create(objects::node("van", "moving", "198.51.100.1"));
         let mut rig =
