@@ -20,6 +20,7 @@ import latency
 import load
 import memory
 import report
+import transfer
 import workers
 from race import Race
 from servers import LISTEN, ROOT
@@ -34,6 +35,7 @@ SECTIONS = {
     "workers": workers.workers,
     "limit": cpu.limit,
     "answers": cpu.answers,
+    "transfer": transfer.transfer,
     "flood": flood.flood,
     "binary": cpu.binary,
 }

@@ -100,12 +100,14 @@ def command(entry, directory, port):
             f'  username: ""\n  chroot: ""\n  database: ""\n  zonesdir: "{directory}"\n  pidfile: "{directory}/pid"\n'
             f'  zonelistfile: "{directory}/zone.list"\n  xfrdfile: "{directory}/xfrd.state"\n  xfrdir: "{directory}"\n'
             f'remote-control:\n  control-enable: no\nzone:\n  name: {ZONE}\n  zonefile: "{zone}"\n'
+            "  provide-xfr: 127.0.0.1 NOKEY\n"
         )
         return ["nsd", "-d", "-c", config]
     config.write_text(
         f"server:\n  listen: [ {', '.join(at)} ]\n  rundir: {directory}\n  udp-workers: {entry.threads}\n"
         f"  tcp-workers: 1\n  background-workers: 1\ndatabase:\n  storage: {directory}\n"
-        f"zone:\n  - domain: {ZONE}\n    file: {zone}\n    zonefile-sync: -1\n"
+        "acl:\n  - id: transfers\n    address: 127.0.0.1\n    action: transfer\n"
+        f"zone:\n  - domain: {ZONE}\n    file: {zone}\n    zonefile-sync: -1\n    acl: transfers\n"
     )
     return ["knotd", "-c", config]
 
