@@ -63,3 +63,4 @@ mod soak;
 mod state;
 #[cfg(test)]
 mod tsig;
+mod transfers;
