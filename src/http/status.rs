@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::overall::Overall;
 use super::site::{Sources, Unreadable, WatchHealth};
 use crate::cluster::{Area, Basis, Ineligible, Load, Node, Unfit, Verdict};
+use crate::dns::transfer;
 use crate::report::Report;
 use crate::utc;
 
@@ -30,6 +31,7 @@ struct Status<'a> {
     level: &'static str,
     summary: &'a str,
     zone: Option<Zone>,
+    transfers: Option<Transfers>,
     listening: &'a [SocketAddr],
     source: Source<'a>,
     nodes: Vec<OneNode<'a>>,
@@ -51,6 +53,17 @@ struct Zone {
     changed: String,
     build_seconds: f64,
     skipped: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Transfers {
+    serial: Option<u32>,
+    journal: usize,
+    open: u64,
+    axfr: u64,
+    ixfr: u64,
+    fallback: u64,
+    cut: u64,
 }
 
 #[derive(Serialize)]
@@ -129,6 +142,20 @@ struct OneChange {
     text: String,
 }
 
+fn transfers(transfers: &transfer::Transfers) -> Transfers {
+    let transfer::Counters { axfr, ixfr, fallback, cut, open, .. } = &transfers.counters;
+    let edition = transfers.editions.current();
+    Transfers {
+        serial: edition.as_ref().map(|edition| edition.zone.serial().into_int()),
+        journal: edition.map_or(0, |edition| edition.journal.len()),
+        open: open.value(),
+        axfr: axfr.value(),
+        ixfr: ixfr.value(),
+        fallback: fallback.value(),
+        cut: cut.value(),
+    }
+}
+
 /// Writes it.
 pub fn write(
     sources: &Sources,
@@ -154,6 +181,7 @@ pub fn write(
             build_seconds: served.build.as_secs_f64(),
             skipped: served.zone.skipped().iter().cloned().collect(),
         }),
+        transfers: (!sources.answer.transfers.acl.is_empty()).then(|| transfers(&sources.answer.transfers)),
         listening: &sources.listening,
         source: Source {
             description: sources.origin.get().map(|origin| (origin.described)()),

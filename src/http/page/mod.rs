@@ -21,6 +21,7 @@ use super::html::{Html, InQuery};
 use super::overall::{Level, Overall, ago};
 use super::request::Request;
 use super::site::{Sources, WatchHealth};
+use crate::dns::transfer::Counters;
 use crate::report::Report;
 use crate::utc;
 
@@ -122,6 +123,11 @@ fn facts(html: &mut Html, view: &View<'_>) {
         fact(html, "Names", served.zone.len());
         fact(html, "Serial", served.zone.serial().into_int());
         fact(html, "Last change", format_args!("{} ago", ago(view.now, served.changed)));
+    }
+    let transfers = &view.sources.answer.transfers;
+    if !transfers.acl.is_empty() {
+        let Counters { axfr, ixfr, fallback, .. } = &transfers.counters;
+        fact(html, "Transfers", axfr.value() + ixfr.value() + fallback.value());
     }
     for watch in view.watches {
         let state = if watch.connected { "connected" } else { "not connected" };
