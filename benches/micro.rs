@@ -71,6 +71,13 @@ fn build_zone(bencher: Bencher<'_, '_>, nodes: usize) {
     bencher.bench_local(|| Zone::build(&config, &cluster));
 }
 
+/// The digest of a version, with `--zonemd`.
+#[divan::bench(args = [50, 500, 5_000])]
+fn digest_zone(bencher: Bencher<'_, '_>, nodes: usize) {
+    let zone = Zone::build(&fixture::zone_config(), &fixture::cluster(nodes));
+    bencher.bench_local(|| zone.clone().with_zonemd());
+}
+
 /// The next zone after a node became ready or not: from the watch event to what can be published.
 #[divan::bench(args = [10, 500, 5000])]
 fn update_zone(bencher: Bencher<'_, '_>, nodes: usize) {

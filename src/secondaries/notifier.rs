@@ -222,8 +222,8 @@ impl Peer {
         match told {
             None => {}
             Some(Told::Troubled(trouble)) => log::warn!(
-                "secondary {secondary} cannot be told of new versions (NOTIFY, --notify): it {trouble}. It is told on, at \
-                 least once a minute; until then it follows changes only as often as it asks by itself"
+                "secondary {secondary} cannot be told of new versions (NOTIFY, --notify): it {trouble} (It is told on, at \
+                 least once a minute; until then it follows changes only as often as it asks by itself.)"
             ),
             Some(Told::Well(serial)) => {
                 log::info!(

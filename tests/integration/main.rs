@@ -29,6 +29,8 @@ mod makeshift;
 #[cfg(test)]
 mod node_flags;
 #[cfg(test)]
+mod notify;
+#[cfg(test)]
 mod packages;
 #[cfg(test)]
 mod peers;

@@ -61,7 +61,7 @@ flags! {
         default: Default::Text("false"),
         section: Section::Secondaries,
         summary: "Each version has a digest of the whole zone (ZONEMD, RFC 8976), so that secondaries see that they have it",
-        details: "Made once a version, behind the answers. Knot checks it with 'zonemd-verify: on', ldns-verify-zone -ZZZ \
+        details: "Made once a version, behind the answers. Knot checks it with 'zonemd-verify: on', ldns-verify-zone -Z \
             without a server.",
         allowed: "true, false",
         example: "true",
