@@ -363,6 +363,8 @@ impl Publisher {
             self.editions.publish(&edition);
             if self.versioning.announces() {
                 self.announcing.follow(&edition);
+            } else {
+                self.announcing.hush();
             }
         }
     }

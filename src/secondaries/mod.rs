@@ -104,6 +104,21 @@ pub struct Announcer {
 }
 
 impl Announcer {
+    /// One without a notifier, for tests of what is left with it.
+    #[cfg(test)]
+    pub(crate) fn alone() -> Self {
+        Self::new().unwrap()
+    }
+
+    /// What was left: a serial to announce, or nothing to.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> Option<Option<Serial>> {
+        self.take().map(|word| match word {
+            Word::Announce(announcement) => Some(announcement.serial),
+            Word::Hush => None,
+        })
+    }
+
     fn new() -> io::Result<Self> {
         let wake = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
         Ok(Self { word: Arc::default(), wake: Arc::new(wake) })
