@@ -153,14 +153,13 @@ impl Rig {
         zone
     }
 
-    /// How often secondaries took the whole zone from the replicas that run, and how often what had changed.
+    /// How often secondaries took the whole zone from the replicas that run, wanted or not, and how often what had changed.
     pub(super) fn taken(&self) -> (u64, u64) {
-        (self.transfers("axfr") - self.compared.get(), self.transfers("ixfr"))
-    }
-
-    fn transfers(&self, kind: &str) -> u64 {
-        let series = format!("k8s_node_dns_transfers_total{{type=\"{kind}\",result=\"done\"}}");
-        self.replicas.iter().map(|replica| self.metric(replica, &series).unwrap_or_default()).sum()
+        let ended = |kind: &str| -> u64 {
+            let series = format!("k8s_node_dns_transfers_total{{kind=\"{kind}\"}}");
+            self.replicas.iter().map(|replica| self.metric(replica, &series).unwrap()).sum()
+        };
+        (ended("axfr") + ended("fallback") - self.compared.get(), ended("ixfr"))
     }
 
     /// The value of a series at a replica.
