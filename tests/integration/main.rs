@@ -60,6 +60,8 @@ mod secondaries;
 #[cfg(test)]
 mod shown;
 #[cfg(test)]
+mod signed_transfers;
+#[cfg(test)]
 mod soak;
 #[cfg(test)]
 mod state;

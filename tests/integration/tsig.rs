@@ -14,18 +14,18 @@ use super::peers::{check, find, find_python_with_dns};
 const NAME: &str = "home.lb.example.test";
 
 /// Keys as tsig-keygen writes them: algorithm, which is also its name, and secret.
-const KEYS: [(&str, &str); 3] = [
+pub(crate) const KEYS: [(&str, &str); 3] = [
     ("hmac-sha256", "zhgne+wNK01xW27G3VEeKMS/44Wi7Sp1i0Ra9yaz2sw="),
     ("hmac-sha384", "ibqERD5D/CICqY+QWkIvIAQwSRNme0s9vQin5xMoWF7F/m7zo2qEYshj1tsXkamH"),
     ("hmac-sha512", "lLdP4/OUgZbENRqBywpTMHp934n0XV1ZCOQZzXdsMW8sFZjyuPeRORosRKxtCGxi+zaGFNK4higiZRVqSO3FKQ=="),
 ];
 
-fn statement(name: &str, algorithm: &str, secret: &str) -> String {
+pub(crate) fn statement(name: &str, algorithm: &str, secret: &str) -> String {
     format!("key \"{name}\" {{\n\talgorithm {algorithm};\n\tsecret \"{secret}\";\n}};\n")
 }
 
 /// A file that only its owner may read.
-fn write(path: &Path, content: &str) -> PathBuf {
+pub(crate) fn write(path: &Path, content: &str) -> PathBuf {
     fs::write(path, content).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     path.to_owned()
@@ -46,7 +46,7 @@ fn serving(folder: &Path) -> Daemon {
 }
 
 /// What a client prints, whether it is content or not.
-fn text(command: &mut Command) -> String {
+pub(crate) fn text(command: &mut Command) -> String {
     let output = command.env_clear().output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
