@@ -81,7 +81,7 @@ pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &
     }
     header(&query, &said, opt.is_some()).write(reply.written());
     if let Some(checked) = &checked {
-        reply.extend(|buffer, len| checked.sign(buffer, len));
+        reply.extend(|buffer, len| checked.sign(buffer, len, limit));
     }
     Answered {
         octets: reply.len() as u16,

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use super::FUDGE;
 use super::key::{Digest, Key, Mac, same};
 use super::keyring::Keyring;
-use super::record::{FIXED, Stamp, Tsig, Written};
+use super::record::{FIXED, Stamp, Tsig, Written, count_it};
 use super::sign::{Signer, reserve, written};
+use crate::dns::message::Header;
 
 /// The shortest MAC that a truncated one may be (section 5.2.2.1).
 const SHORTEST: usize = 10;
@@ -136,16 +137,27 @@ impl Checked<'_> {
         }
     }
 
-    /// Appends the record to the reply that is the first `len` octets of `buffer`, and returns its new length.
+    /// Appends the record to the reply that is the first `len` octets of `buffer`, and returns its new length. Where names
+    /// are so long that it would go beyond `limit`, the reply is sent without it, with TC.
     #[cold]
     #[inline(never)]
-    pub fn sign(&self, buffer: &mut [u8], len: usize) -> usize {
+    pub fn sign(&self, buffer: &mut [u8], len: usize, limit: usize) -> usize {
         let Some((reply, room)) = buffer.split_at_mut_checked(len) else { return len };
         let record = self.record(reply);
-        let Some(place) = room.get_mut(..record.octets().len()) else { return len };
-        place.copy_from_slice(record.octets());
-        super::record::count_it(reply);
-        len + record.octets().len()
+        let end = len + record.octets().len();
+        match room.get_mut(..record.octets().len()).filter(|_| end <= limit) {
+            Some(place) => {
+                place.copy_from_slice(record.octets());
+                count_it(reply);
+                end
+            }
+            None => {
+                if let Some(header) = Header::parse(reply) {
+                    Header { flags: header.flags | Header::TC, ..header }.write(reply);
+                }
+                len
+            }
+        }
     }
 
     fn record(&self, reply: &[u8]) -> Written {

@@ -147,7 +147,7 @@ fn what_the_other_side_does_not_believe_is_told() {
         reply[2] = 0x80;
         let len = reply.len();
         reply.resize(1232, 0);
-        let signed = checked.sign(&mut reply, len);
+        let signed = checked.sign(&mut reply, len, 1232);
         assert_eq!(signed, len + checked.reserve());
         reply.truncate(signed);
         assert_eq!(request.verify(&reply, NOW), expect);
@@ -159,7 +159,7 @@ fn what_the_other_side_does_not_believe_is_told() {
     let mut reply = message(9);
     let len = reply.len();
     reply.resize(1232, 0);
-    let signed = checked(&query, &keys, NOW + 301).sign(&mut reply, len);
+    let signed = checked(&query, &keys, NOW + 301).sign(&mut reply, len, 1232);
     reply.truncate(signed);
     let last = reply.len() - 1;
     reply[last] ^= 1;

@@ -416,21 +416,24 @@ fn what_does_not_fit_beside_the_signature_is_truncated_to_nothing() {
 
 /// What is longest: names of 255 octets everywhere, over UDP.
 #[test]
-fn the_longest_signed_reply_fits() {
+fn the_longest_reply_fits_or_is_truncated() {
     let long = |first: u8| {
         let label = |len: usize| [&[len as u8][..], &vec![first; len]].concat();
         [label(63), label(63), label(63), label(61), vec![0]].concat()
     };
-    let config = AnswerConfig { server_id: Some("i".repeat(255)), cookie_secrets: vec![[1; 16]], ..knows_keys() };
+    let config = AnswerConfig { cookie_secrets: vec![[1; 16]], ..knows_keys() };
     let mut ask = ask(".", Rtype::A);
     ask.question = [long(b'q'), vec![0, 1, 0, 1]].concat();
-    let ask = ask.edns(512, &[(10, &[7; 8]), (3, &[])]);
     let pieces = Pieces { owner: long(b'k'), algorithm: long(b'a'), ..Pieces::new() };
-    let query = with(&ask, &[pieces.wire()]);
-    let reply = answer_to(&query.bytes(), &query, &config);
-    let expect = text(&reply);
-    assert!(expect.starts_with("NOTAUTH") && expect.contains("BADKEY") && expect.contains(&"k".repeat(61)), "{expect}");
-    assert!(reply.len() <= 1232);
+    for (size, fits) in [(1232, true), (512, false)] {
+        let query = with(&ask.clone().edns(size, &[(10, &[7; 8]), (3, &[])]), &[pieces.wire()]);
+        let config = AnswerConfig { server_id: Some("i".repeat(if fits { 255 } else { 1 })), ..config.clone() };
+        let reply = answer_to(&query.bytes(), &query, &config);
+        let text = text(&reply);
+        assert!(text.starts_with(if fits { "NOTAUTH rd" } else { "NOTAUTH tc rd" }), "{text}");
+        assert_eq!(text.contains("BADKEY") && text.contains(&"k".repeat(61)), fits, "{text}");
+        assert!(reply.len() <= usize::from(size));
+    }
 }
 
 #[test]
