@@ -8,7 +8,7 @@ mod zone_config;
 mod zones;
 
 use std::net::Ipv4Addr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use domain::base::iana::{Class, OptRcode, OptionCode, Rtype};
@@ -22,6 +22,8 @@ use k8s_node_dns::dns::context::{AnswerConfig, Context, MAX_UDP, Transport};
 use k8s_node_dns::dns::message::probable_name;
 use k8s_node_dns::dns::mmsg::MAX_QUERY;
 use k8s_node_dns::dns::plain::{self, All};
+use k8s_node_dns::dns::tsig::key::{Algorithm, Key};
+use k8s_node_dns::dns::tsig::keyring::Keyring;
 use k8s_node_dns::zone::Zone;
 use k8s_node_dns::zone::names::{AHEAD, Name};
 use libfuzzer_sys::fuzz_target;
@@ -35,8 +37,16 @@ static CONFIG: LazyLock<AnswerConfig> = LazyLock::new(|| AnswerConfig {
     server_id: Some("server-1".to_owned()),
     version_bind: Some("fuzzed".to_owned()),
     cookie_secrets: vec![[1; 16], [2; 16]],
-    max_answers: None,
+    keys: Arc::new(Keyring::of_keys([Key::new(
+        &"key".parse().expect("a name"),
+        Algorithm::Sha256,
+        b"the secret of all seeds",
+    )])),
+    ..AnswerConfig::default()
 });
+
+/// When all queries are answered; seeds are signed at that time.
+const NOW: u32 = 1_800_000_000;
 
 fuzz_target!(|query: &[u8]| {
     for (loaded, zone) in ZONES.iter().enumerate() {
@@ -56,13 +66,16 @@ fuzz_target!(|query: &[u8]| {
             let asked = Asked::parse(query);
             let (udp, tcp) = (Reply::parse(&udp), Reply::parse(&tcp));
             for reply in [&udp, &tcp] {
+                reply.check_tsig(query);
                 reply.check_header(query);
                 reply.check_opt(query, asked.as_ref());
                 reply.check_sections(query);
                 assert!(loaded < 2 || reply.rcode != OptRcode::SERVFAIL, "SERVFAIL although everything is loaded");
             }
             udp.check_size(asked.as_ref());
-            udp.check_truncation(&tcp);
+            if !(tcp.tsig.is_some() && udp.truncated()) {
+                udp.check_truncation(&tcp);
+            }
         }
     }
 });
@@ -81,7 +94,7 @@ fn reply(query: &[u8], zone: Option<&Zone>, transport: Transport, hint: Option<&
     let context = Context {
         transport,
         client: Ipv4Addr::LOCALHOST.to_ipv6_mapped(),
-        now: 1_800_000_000,
+        now: NOW,
         rotation: query.len() as u32,
         config: &CONFIG,
         hint,
@@ -148,6 +161,8 @@ struct Reply<'r> {
     /// Without the OPT record.
     additional: Vec<Record>,
     opt: Option<OptRecord<&'r [u8]>>,
+    /// What the TSIG record says, which is the last one.
+    tsig: Option<String>,
 }
 
 impl<'r> Reply<'r> {
@@ -169,8 +184,10 @@ impl<'r> Reply<'r> {
             authority: records(&mut authority),
             additional: records(&mut additional),
             opt,
+            tsig: None,
         };
         assert_eq!(additional.pos(), octets.len(), "octets behind the last record");
+        reply.tsig = reply.additional.pop_if(|record| record.rtype == Rtype::TSIG).map(|record| record.content);
         let before = reply.additional.len();
         reply.additional.retain(|record| record.rtype != Rtype::OPT);
         assert_eq!(before - reply.additional.len(), usize::from(reply.opt.is_some()), "one OPT record at most");
@@ -190,7 +207,8 @@ impl<'r> Reply<'r> {
         assert!(self.flag(2, 0x80), "QR");
         assert_eq!(self.octets[2] & 0x79, query[2] & 0x79, "opcode and RD");
         assert_eq!(self.octets[3] & 0xF0, query[3] & 0x10, "CD is copied; RA, Z and AD are clear");
-        assert_eq!(query[2] & 0x78 != 0, self.rcode == OptRcode::NOTIMP, "opcodes");
+        let notauth = self.rcode == OptRcode::NOTAUTH;
+        assert_eq!(query[2] & 0x78 != 0 && !notauth, self.rcode == OptRcode::NOTIMP, "opcodes");
         let from_zone = matches!(self.rcode, OptRcode::NOERROR | OptRcode::NXDOMAIN) && self.question.is_some();
         assert_eq!(self.flag(2, 0x04), from_zone, "AA");
         let known = [
@@ -201,10 +219,20 @@ impl<'r> Reply<'r> {
             OptRcode::NOTIMP,
             OptRcode::REFUSED,
             OptRcode::BADVERS,
+            OptRcode::NOTAUTH,
         ];
         assert!(known.contains(&self.rcode), "{:?}", self.rcode);
         let end = HEADER + self.question_len;
         assert_eq!(self.octets[HEADER..end], query[HEADER..end], "the question is echoed byte for byte");
+    }
+
+    /// A TSIG record answers one. Without it nobody is told that a signature is not believed, unless there is no room.
+    fn check_tsig(&self, query: &[u8]) {
+        let asked = query.windows(2).any(|octets| octets == Rtype::TSIG.to_int().to_be_bytes());
+        assert!(asked || (self.tsig.is_none() && self.rcode != OptRcode::NOTAUTH), "TSIG that nobody asked for");
+        assert!(self.rcode != OptRcode::NOTAUTH || self.tsig.is_some() || self.truncated());
+        let verified = self.tsig.as_ref().is_some_and(|content| content.contains("error: TsigRcode::NOERROR"));
+        assert!(self.tsig.is_none() || verified != (self.rcode == OptRcode::NOTAUTH), "{:?}", self.tsig);
     }
 
     fn check_opt(&self, query: &[u8], asked: Option<&Asked>) {
