@@ -65,6 +65,6 @@ mod signed_transfers;
 mod soak;
 #[cfg(test)]
 mod state;
+mod transfers;
 #[cfg(test)]
 mod tsig;
-mod transfers;
