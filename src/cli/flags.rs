@@ -42,10 +42,10 @@ pub enum Section {
     Kubernetes,
     /// What is answered when nodes are not well.
     Failover,
-    /// How several daemons agree.
-    Replicas,
     /// How it is answered.
     Replies,
+    /// How several daemons agree.
+    Replicas,
     /// Who has copies of it.
     Secondaries,
     /// The log.
