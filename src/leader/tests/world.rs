@@ -84,8 +84,8 @@ pub struct Register {
 pub struct Replica {
     pub machine: Agreement,
     pub request: Option<Request>,
-    /// The reply that nobody hears while it is stopped.
-    inbox: Option<Reply>,
+    /// The reply that nobody hears while it is stopped, and what was recorded then.
+    inbox: Option<(Reply, Option<Version>)>,
     stopped: bool,
     /// What it saw in this run.
     views: BTreeSet<u8>,
@@ -142,7 +142,7 @@ impl Replica {
 }
 
 impl World {
-    /// So many replicas that start now.
+    /// So many replicas that start now. The first sees something else than the others, so that each has something to record.
     pub fn new(replicas: usize, flaw: Flaw) -> Self {
         let mut world = Self {
             flaw,
@@ -150,7 +150,9 @@ impl World {
             register: Register::default(),
             backup: None,
             late: None,
-            replicas: (0..replicas).map(|number| Replica::new(number, 0, None, 1)).collect(),
+            replicas: (1..=replicas)
+                .map(|view| Replica::new(view - 1, 0, None, if view == 1 { 1 } else { 2 }))
+                .collect(),
             published: BTreeMap::new(),
             shown: BTreeSet::new(),
             right: true,
@@ -178,6 +180,10 @@ impl World {
         (self.replicas[number].clock + i32::from(seconds)).abs() <= 1
     }
 
+    fn recorded(&self) -> Option<Version> {
+        self.register.object.as_ref().and_then(|(record, _)| record.version)
+    }
+
     fn begin(&mut self, number: usize) {
         let now = self.now();
         let replica = &mut self.replicas[number];
@@ -192,7 +198,7 @@ impl World {
         if replica.stopped {
             return;
         }
-        if let Some(reply) = replica.inbox.take() {
+        if let Some((reply, _)) = replica.inbox.take() {
             replica.machine.on_reply(reply, now);
         }
         if let Some(request) = replica.machine.next(now, clock) {
@@ -203,7 +209,7 @@ impl World {
     }
 
     fn hear(&mut self, number: usize, reply: Reply) {
-        self.replicas[number].inbox = Some(reply);
+        self.replicas[number].inbox = Some((reply, self.recorded()));
         self.run(number);
     }
 
@@ -285,8 +291,9 @@ impl World {
         self.register = self.backup.take().unwrap();
         // What nobody has heard of, and etcd has forgotten, never was.
         let known = self.replicas.iter().filter_map(|replica| replica.machine.standing().published);
-        let recorded = self.register.object.as_ref().and_then(|(record, _)| record.version);
-        let known: BTreeSet<_> = known.chain(recorded).map(|version| version.serial.into_int()).collect();
+        let coming = self.replicas.iter().filter_map(|replica| replica.inbox.as_ref()?.1);
+        let known: BTreeSet<_> =
+            known.chain(coming).chain(self.recorded()).map(|version| version.serial.into_int()).collect();
         self.published.retain(|serial, _| known.contains(serial) || self.shown.contains(serial));
         if self.flaw != Flaw::Undead {
             self.late = None;
@@ -385,7 +392,7 @@ impl World {
         }
         let leads: Vec<_> = self.replicas.iter().filter(|replica| replica.machine.leads()).collect();
         let [leader] = leads[..] else { return Err(format!("{} lead", leads.len())) };
-        let recorded = self.register.object.as_ref().and_then(|(record, _)| record.version);
+        let recorded = self.recorded();
         for replica in self.replicas.iter().filter(|replica| replica.view == leader.view) {
             let shown = replica.machine.shown();
             let is_current = shown.version.is_some_and(|version| version.digest == Digest(replica.view.into()));
