@@ -56,6 +56,7 @@ mod release;
 mod reload;
 #[cfg(test)]
 mod replicas;
+#[cfg(test)]
 mod secondaries;
 #[cfg(test)]
 mod shown;

@@ -27,6 +27,7 @@ pub(crate) struct Launch {
     program: Vec<OsString>,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    address: Option<Ipv4Addr>,
 }
 
 impl Launch {
@@ -44,6 +45,12 @@ impl Launch {
     /// Adds a variable to the environment, which is empty otherwise.
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Listens on another address of loopback than 127.0.0.1, as daemons on different machines do.
+    pub(crate) fn on(mut self, address: Ipv4Addr) -> Self {
+        self.address = Some(address);
         self
     }
 
@@ -99,12 +106,16 @@ impl Launch {
         (output.status.code(), text(output.stdout), text(output.stderr))
     }
 
+    fn address(&self) -> Ipv4Addr {
+        self.address.unwrap_or(Ipv4Addr::LOCALHOST)
+    }
+
     fn command(&self, port: u16) -> Command {
         let binary = OsString::from(env!("CARGO_BIN_EXE_k8s-node-dns"));
         let words: Vec<_> = self.program.iter().chain([&binary]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        command.args(REQUIRED).arg(NO_HTTP).args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
+        command.args(REQUIRED).arg(NO_HTTP).args(["--bind", &self.address().to_string(), "--port", &port.to_string()]);
         // Nothing here waits for endpoints to follow, unless it asks for that.
         command.args(&self.args).env_clear().env("K8S_NODE_DNS_LAME_DUCK", "0s");
         command.envs(self.env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
@@ -119,7 +130,7 @@ impl Launch {
             let (log, stderr) = (log.clone(), child.stderr.take().unwrap());
             move || log.fill(stderr)
         });
-        Daemon { child, address: (Ipv4Addr::LOCALHOST, port).into(), log, reader: Some(reader) }
+        Daemon { child, address: (self.address(), port).into(), log, reader: Some(reader) }
     }
 }
 

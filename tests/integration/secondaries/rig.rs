@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
@@ -23,7 +23,8 @@ const PAGE: &str = "docs/secondaries.md";
 pub(super) struct Rig {
     pub(super) api: FakeApi,
     launch: Launch,
-    ports: [u16; 2],
+    /// Where the replicas listen.
+    addresses: [SocketAddrV4; 2],
     /// Those that run.
     pub(super) replicas: Vec<Daemon>,
     pub(super) secondaries: Vec<Secondary>,
@@ -34,8 +35,9 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// With what is on the API server now, and more flags of the replicas. Returns once every server has the zone.
-    pub(super) fn start(api: FakeApi, more: &[(&str, &str)]) -> Self {
+    /// With what is on the API server now, and more flags of the replicas. The replicas have an address each, or one with
+    /// two ports; then a secondary cannot see which of them it is told by. Returns once every server has the zone.
+    pub(super) fn start(api: FakeApi, addresses: [Ipv4Addr; 2], more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = Command::new("sh").arg("-c").arg(commands(PAGE, "secondaries: key")).current_dir(&folder).status();
         assert!(made.unwrap().success());
@@ -63,12 +65,13 @@ impl Rig {
         for (flag, value) in more {
             launch = launch.flag(flag, *value);
         }
-        let ports = [free_port(), free_port()];
-        let replicas: Vec<_> = ports.iter().map(|port| launch.start_on(*port)).collect();
-        let primaries = [replicas[0].address, replicas[1].address];
+        let addresses = addresses.map(|address| SocketAddrV4::new(address, free_port()));
+        let replicas: Vec<_> = addresses.iter().map(|address| replica(&launch, *address)).collect();
+        let primaries = addresses.map(SocketAddr::V4);
         let secondaries = Kind::ALL.iter().zip(told);
         let secondaries = secondaries.map(|(kind, port)| Secondary::start(*kind, port, primaries, &secret)).collect();
-        let rig = Self { api, launch, ports, replicas, secondaries, keys, compared: Cell::default(), _folder: folder };
+        let rig =
+            Self { api, launch, addresses, replicas, secondaries, keys, compared: Cell::default(), _folder: folder };
         rig.agree();
         rig
     }
@@ -140,9 +143,9 @@ impl Rig {
 
     /// Starts the one again that was killed.
     pub(super) fn revive(&mut self) {
-        let runs = |port: &u16| self.replicas.iter().any(|replica| replica.address.port() == *port);
-        let port = self.ports.into_iter().find(|port| !runs(port)).unwrap();
-        self.replicas.push(self.launch.start_on(port));
+        let runs = |address| self.replicas.iter().any(|replica| replica.address == SocketAddr::V4(address));
+        let address = self.addresses.into_iter().find(|address| !runs(*address)).unwrap();
+        self.replicas.push(replica(&self.launch, address));
     }
 
     /// The zone as a server has it.
@@ -182,4 +185,8 @@ impl Rig {
         };
         self.secondaries.iter().map(last).collect()
     }
+}
+
+fn replica(launch: &Launch, address: SocketAddrV4) -> Daemon {
+    launch.clone().on(*address.ip()).start_on(address.port())
 }

@@ -180,7 +180,16 @@ fn block(mark: &str) -> String {
 /// Every record of the zone at a server, by AXFR, each as a line; what went wrong otherwise.
 pub(super) fn zone(server: SocketAddr, keys: Option<&Path>) -> Result<BTreeSet<String>, String> {
     let mut command = Command::new(program("dig").unwrap());
-    command.args(["@127.0.0.1", "-p", &server.port().to_string(), ZONE, "AXFR", "+noall", "+answer", "+onesoa"]);
+    command.args([
+        &format!("@{}", server.ip()),
+        "-p",
+        &server.port().to_string(),
+        ZONE,
+        "AXFR",
+        "+noall",
+        "+answer",
+        "+onesoa",
+    ]);
     if let Some(keys) = keys {
         command.arg("-k").arg(keys);
     }
