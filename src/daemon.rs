@@ -88,7 +88,8 @@ pub fn run(config: Config) -> Result<(), Error> {
     let probing = config.probe.map(|config| start_probing(&mut threads, config, own_addresses, open_already));
     let (probing, prober) = probing.transpose()?.unzip();
     let from = config.listen.addresses.into_iter().filter(|address| !address.is_unspecified()).collect();
-    let telling = secondaries::Config { secondaries: config.notify, from, keys: Arc::clone(&keys) };
+    let lag = config.election.as_ref().map(|election| election.terms.timing.retry_period);
+    let telling = secondaries::Config { secondaries: config.notify, from, lag, keys: Arc::clone(&keys) };
     let (announcer, secondaries) = start_notifier(&mut threads, telling)?.unzip();
     let stopping = Arc::new(AtomicBool::new(false));
     let origin = Arc::new(OnceLock::new());

@@ -8,7 +8,8 @@
 //! | a serial is announced | it is sent at once, whatever is waited for: only the newest counts |
 //! | no reply, or one with an error | it is sent again after 1, 2, 4, … 60 s, until it is acknowledged |
 //! | [`FAILURES_TOLD`] failures in a row | this is told, once; and that it is over, once; both at most once a [`QUIET`] |
-//! | a reply with NOERROR | acknowledged: nothing is sent until the next serial |
+//! | a reply with NOERROR | acknowledged: nothing is sent until the next serial, but for reminders |
+//! | it was acknowledged, and there are other replicas | it is sent again after [`SOON`], and once they know of it too |
 //! | somebody else announces from now on | nothing is sent |
 //!
 //! The steps are RFC 1996's (section 3.6) but for their end: it allows to give up, and a secondary that was away for a day
@@ -32,6 +33,10 @@ const LONGEST: Duration = Duration::from_secs(60);
 
 /// So many failures in a row are told: one or two are a datagram that was lost, or a server that starts.
 const FAILURES_TOLD: u32 = 3;
+
+/// The first reminder, for who asked another replica at once: most of those know of a version by then. Knot (3.2) takes
+/// the first primary's word for it that there is nothing new, and would look again when its timer says so.
+const SOON: Duration = Duration::from_millis(500);
 
 /// Trouble is told of a secondary at most so often, if it comes and goes.
 const QUIET: Duration = Duration::from_secs(60);
@@ -113,6 +118,10 @@ pub(super) struct Attempts {
     acknowledged: Option<Serial>,
     /// Since when the newest serial waits to be acknowledged.
     behind: Option<Instant>,
+    /// How long it takes until other replicas know of a version too, if there are others.
+    lag: Option<Duration>,
+    /// How many reminders of the newest serial were planned.
+    reminders: u8,
     /// What was sent and is not answered, and when that was.
     open: Option<(Serial, Instant)>,
     due: Option<Instant>,
@@ -128,17 +137,22 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
+    /// Of one that may ask other replicas, which know of a version so much later.
+    pub(super) fn beside(lag: Option<Duration>) -> Self {
+        Self { lag, ..Self::default() }
+    }
+
     /// `serial` is the zone's now.
     pub(super) fn announce(&mut self, serial: Serial, now: Instant) {
-        self.wanted = Some(serial);
+        (self.wanted, self.reminders) = (Some(serial), 0);
         self.behind.get_or_insert(now);
         self.due = Some(now);
     }
 
     /// It is another's to announce.
     pub(super) fn hush(&mut self) {
-        let Self { acknowledged, told, told_at, .. } = *self;
-        *self = Self { acknowledged, told, told_at, ..Self::default() };
+        let Self { acknowledged, lag, told, told_at, .. } = *self;
+        *self = Self { acknowledged, lag, told, told_at, ..Self::default() };
     }
 
     /// When something is to be sent.
@@ -192,14 +206,25 @@ impl Attempts {
 
     /// It answered that it knows what was sent last.
     pub(super) fn answered(&mut self) -> Option<Told> {
-        let (serial, _) = self.open.take()?;
+        let (serial, sent) = self.open.take()?;
         self.acknowledged = Some(serial);
         (self.failures, self.trouble) = (0, None);
         // Something newer may be due already.
         if self.wanted == Some(serial) {
-            (self.due, self.behind) = (None, None);
+            (self.due, self.behind) = (self.reminder().map(|pause| sent + pause), None);
         }
         std::mem::take(&mut self.told).then_some(Told::Well(serial))
+    }
+
+    /// After what pause the secondary is to be reminded.
+    fn reminder(&mut self) -> Option<Duration> {
+        let pause = match (self.lag, self.reminders) {
+            (Some(_), 0) => SOON,
+            (lag, 1) => lag?,
+            _ => return None,
+        };
+        self.reminders += 1;
+        Some(pause)
     }
 }
 

@@ -18,7 +18,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::base::Serial;
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -53,6 +53,8 @@ pub struct Config {
     pub secondaries: Vec<Secondary>,
     /// The addresses that DNS is served on, if they are chosen: secondaries know their primary by its address.
     pub from: Vec<IpAddr>,
+    /// How long it takes until other replicas know of a version too, if there are others.
+    pub lag: Option<Duration>,
     /// What signs.
     pub keys: Arc<Keyring>,
 }

@@ -65,7 +65,7 @@ impl Notifier {
     pub(super) fn new(config: Config, announcer: Announcer, standings: Arc<Standings>) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&*announcer.wake, EpollEvent::new(EpollFlags::EPOLLIN, WOKEN))?;
-        let peer = |secondary| Peer { secondary, attempts: Attempts::default(), open: None, sent: 0 };
+        let peer = |secondary| Peer { secondary, attempts: Attempts::beside(config.lag), open: None, sent: 0 };
         let peers = config.secondaries.into_iter().map(peer).collect();
         let notifier =
             Self { from: config.from, keys: config.keys, peers, announcer, announcement: None, standings, epoll };

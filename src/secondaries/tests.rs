@@ -58,7 +58,8 @@ fn until(standings: &Standings, what: &str, is_so: impl Fn(&[Standing]) -> bool)
 
 fn started(secondaries: Vec<Secondary>, from: Vec<IpAddr>) -> (Threads, Announcer, Arc<Standings>) {
     let mut threads = Threads::default();
-    let (announcer, standings) = spawn(Config { secondaries, from, keys: Arc::default() }, &mut threads).unwrap();
+    let (announcer, standings) =
+        spawn(Config { secondaries, from, lag: None, keys: Arc::default() }, &mut threads).unwrap();
     (threads, announcer, standings)
 }
 
@@ -165,7 +166,7 @@ fn a_secondary_with_a_key_is_believed_when_it_signs() {
     gone.key = Some("gone.example".to_owned());
     let mut threads = Threads::default();
     let keys = Arc::new(Keyring::of_keys([key(b"right")]));
-    let config = Config { secondaries: vec![well, gone], from: Vec::new(), keys };
+    let config = Config { secondaries: vec![well, gone], from: Vec::new(), lag: None, keys };
     let (announcer, standings) = spawn(config, &mut threads).unwrap();
     announcer.announce(&zone(SERIAL));
     let mut buffer = [0; 512];

@@ -35,6 +35,31 @@ fn an_acknowledged_serial_is_sent_once() {
     assert_eq!(attempts.answered(), None, "a second reply to it says nothing");
 }
 
+/// It may have asked a replica that did not know yet.
+#[test]
+fn beside_other_replicas_it_is_reminded_twice() {
+    let (start, lag) = (Instant::now(), Duration::from_secs(2));
+    let mut attempts = Attempts::beside(Some(lag));
+    for serial in [SERIAL, SERIAL.add(1)] {
+        attempts.announce(serial, start);
+        for due in [start, start + SOON, start + SOON + lag] {
+            assert_eq!(attempts.due(), Some(due));
+            assert_eq!(attempts.begin(due), (Some(serial), None));
+            assert_eq!(attempts.answered(), None);
+            assert_eq!((attempts.acknowledged(), attempts.behind()), (Some(serial), None));
+        }
+        assert_eq!(attempts.due(), None);
+    }
+    // What is new is told at once, in the place of a reminder; and who announces no more reminds nobody.
+    attempts.announce(SERIAL.add(2), start);
+    assert_eq!((attempts.begin(start).0, attempts.answered()), (Some(SERIAL.add(2)), None));
+    attempts.announce(SERIAL.add(3), start);
+    assert_eq!((attempts.begin(start).0, attempts.answered()), (Some(SERIAL.add(3)), None));
+    assert_eq!(attempts.due(), Some(start + SOON));
+    attempts.hush();
+    assert_eq!(attempts.due(), None);
+}
+
 #[test]
 fn a_secondary_that_is_away_is_told_on_and_this_is_said_once() {
     let (mut attempts, start) = announced();
