@@ -66,6 +66,7 @@ mod signed_transfers;
 mod soak;
 #[cfg(test)]
 mod state;
+#[cfg(test)]
 mod transfers;
 #[cfg(test)]
 mod tsig;
