@@ -187,7 +187,7 @@ fn a_secondary_with_a_key_is_believed_when_it_signs() {
         if keys.is_some() {
             let length = reply.len();
             reply.resize(length + 200, 0);
-            let length = checked.sign(&mut reply, length);
+            let length = checked.sign(&mut reply, length, 512);
             reply.truncate(length);
         }
         socket.send_to(&reply, from).unwrap();
