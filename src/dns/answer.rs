@@ -53,34 +53,59 @@ impl Answered {
 /// [`MAX_UDP`] bytes over UDP and for 65 535 over TCP.
 pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &mut [u8]) -> Answered {
     let message = query;
-    let Some(mut query) = Query::parse(message, context.hint) else { return Answered::octets(0) };
-    let (mut checked, mut verdict) = (None, Verdict::Absent);
-    if let Some(at) = query.tsig {
-        checked = tsig::check(message, at, &context.config.keys, u64::from(context.now)); // until 2106
-        verdict = checked.as_ref().map_or(Verdict::Malformed, Checked::verdict);
-        query.malformed |= checked.is_none();
-        query.key = checked.as_ref().and_then(Checked::key_name);
+    match Query::parse(message, context.hint) {
+        Some(query) if query.tsig.is_none() => answer_parsed(&query, None, zone, context, reply),
+        Some(query) => answer_signed(message, query, zone, context, reply),
+        None => Answered::octets(0),
     }
+}
+
+/// The same for a query that has a TSIG record.
+#[cold]
+#[inline(never)]
+fn answer_signed<'q>(
+    message: &'q [u8],
+    query: Query<'q>,
+    zone: Option<&Zone>,
+    context: &Context<'_>,
+    reply: &mut [u8],
+) -> Answered {
+    let now = u64::from(context.now); // until 2106
+    let checked = query.tsig.and_then(|at| tsig::check(message, at, &context.config.keys, now));
+    let key = checked.as_ref().and_then(Checked::key_name);
+    let query = Query { malformed: query.malformed || checked.is_none(), key, ..query };
+    let tsig = checked.as_ref().map_or(Verdict::Malformed, Checked::verdict);
+    Answered { tsig, ..answer_parsed(&query, checked.as_ref(), zone, context, reply) }
+}
+
+#[inline(always)]
+fn answer_parsed(
+    query: &Query<'_>,
+    checked: Option<&Checked<'_>>,
+    zone: Option<&Zone>,
+    context: &Context<'_>,
+    reply: &mut [u8],
+) -> Answered {
     let opt = query.edns.as_ref().map(|edns| OptReply::new(edns, context));
     let limit = match (context.transport, &query.edns) {
         (Transport::Tcp { .. }, _) => usize::from(u16::MAX),
         (Transport::Udp, Some(edns)) => usize::from(edns.size).clamp(MIN_UDP, MAX_UDP),
         (Transport::Udp, None) => MIN_UDP,
     };
-    let reserved = opt.as_ref().map_or(0, OptReply::len) + checked.as_ref().map_or(0, Checked::reserve);
+    let reserved = opt.as_ref().map_or(0, OptReply::len) + checked.map_or(0, Checked::reserve);
     let mut reply = Reply::behind_header(reply, limit.saturating_sub(reserved));
     if let Some(question) = &query.question {
         reply.put(question.wire);
     }
-    let said = match &checked {
-        Some(checked) => say_signed(checked, &query, zone, context, &mut reply),
-        None => say(&query, zone, context, &mut reply),
+    let said = match checked {
+        Some(checked) => say_signed(checked, query, zone, context, &mut reply),
+        None => say(query, zone, context, &mut reply),
     };
     if let Some(opt) = &opt {
         opt.write(&mut reply, said.rcode, said.error);
     }
-    header(&query, &said, opt.is_some()).write(reply.written());
-    if let Some(checked) = &checked {
+    header(query, &said, opt.is_some()).write(reply.written());
+    if let Some(checked) = checked {
         reply.extend(|buffer, len| checked.sign(buffer, len, limit));
     }
     Answered {
@@ -88,7 +113,7 @@ pub fn answer(query: &[u8], zone: Option<&Zone>, context: &Context<'_>, reply: &
         rtype: query.question.map_or(QueryType::Other, |question| QueryType::of(question.rtype)),
         outcome: Outcome::of(said.rcode, said.answer > 0),
         truncated: said.truncated,
-        tsig: verdict,
+        tsig: Verdict::Absent,
     }
 }
 
@@ -157,6 +182,7 @@ fn say_signed(
 
 /// What is wrong is looked for in this order: opcode, OPT, EDNS version, QDCOUNT, question, class, nothing loaded, name,
 /// type.
+#[inline(always)]
 fn say(query: &Query<'_>, zone: Option<&Zone>, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
     if query.header.flags & Header::OPCODE != 0 {
         return Said::error(OptRcode::NOTIMP);
