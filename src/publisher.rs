@@ -416,7 +416,7 @@ impl Publisher {
         let digest = changed.as_ref().unwrap_or(&old).digest();
         self.versioning.advance(Some(digest), self.complete(), now);
         let (serial, version) = (self.versioning.serial(), self.versioning.version());
-        if changed.is_none() && serial == old.serial() {
+        if changed.is_none() && serial == old.serial() && !self.announcing.has_to_digest(&old, version) {
             return served;
         }
         if changed.is_some() {

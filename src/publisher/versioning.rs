@@ -164,12 +164,9 @@ impl Versioning {
                 if replica.edition.as_ref().is_none_or(|edition| !is(edition, version)) {
                     let zones = replica.views.iter().rev().chain(&replica.offered);
                     let content = zones.chain(&replica.edition).find(|zone| zone.digest() == version.digest)?;
-                    let edition = if is(content, version) {
-                        Arc::clone(content)
-                    } else {
-                        Arc::new(finish(Zone::clone(content).with_serial(version.serial), shown))
-                    };
-                    replica.edition = Some(edition);
+                    // Also where the serial is the version's already: the zone may be from before it was one.
+                    let edition = finish(Zone::clone(content).with_serial(version.serial), shown);
+                    replica.edition = Some(Arc::new(edition));
                 }
                 replica.edition.clone()
             }
