@@ -82,21 +82,19 @@ impl Rig {
         loop {
             let differing = match self.zone(self.leader().address) {
                 Ok(leaders) => {
+                    assert_eq!(wrong_digest(&leaders), None, "{leaders:#?}");
                     let replicas = self.replicas.iter().map(|replica| replica.address);
                     let others = replicas.chain(self.secondaries.iter().map(|secondary| secondary.address));
                     let mut others = others.map(|address| (address, self.zone(address)));
                     match others.find(|(_, theirs)| theirs.as_ref() != Ok(&leaders)) {
-                        None => {
-                            assert_eq!(wrong_digest(&leaders), None, "{leaders:#?}");
-                            return leaders;
-                        }
+                        None => return leaders,
                         Some((address, theirs)) => format!("{} has {theirs:#?}\nnot {leaders:#?}", self.name(address)),
                     }
                 }
                 Err(error) => error,
             };
             assert!(Instant::now() < deadline, "{differing}\n{}", self.logs());
-            sleep(PAUSE);
+            sleep(10 * PAUSE); // a look is several transfers
         }
     }
 
