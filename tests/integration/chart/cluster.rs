@@ -189,7 +189,11 @@ fn the_right_to_read_and_no_other(cluster: &Cluster) {
     cluster.api.create(cluster_objects::node("attic", "home", "192.0.2.1"));
     cluster.api.create(cluster_objects::service("reader", "git"));
     cluster.api.create(cluster_objects::slice("reader", "git", &["attic"]));
-    let daemon = launch.flag("--kubeconfig", &reader).start_on(dns);
+    // In the pod it would find the namespace beside the token.
+    let daemon = launch.flag("--kubeconfig", &reader).flag("--leader-elect-namespace", "reader").start_on(dns);
+    daemon.wait_for_log(&["this replica leads"]);
+    let lease = cluster.kubectl.object("-n reader lease ours-k8s-node-dns-leader");
+    assert_eq!(lease["metadata"]["annotations"]["k8s.pootis.network/leader-zone"], "lb.example.test.", "{lease}");
     daemon.wait_for("home.lb.example.test A", "192.0.2.1");
     daemon.wait_for("git.reader.lb.example.test A", "192.0.2.1");
     assert!(daemon.lines_with(&["forbid"]).is_empty());
