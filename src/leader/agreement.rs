@@ -22,9 +22,6 @@ const FORBIDDEN_FOR: Duration = Duration::from_secs(10);
 /// How often one looks that cannot take part.
 const LOOK_ALONE: Duration = Duration::from_secs(60);
 
-/// What a Lease has that was given up, as client-go does it.
-const GIVEN_UP: Duration = Duration::from_secs(1);
-
 /// What a replica shows: the serial of SOA, and the version that is transferred, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
@@ -82,7 +79,6 @@ pub struct Agreement {
     wrote: bool,
     /// Whether the log was told of it.
     told: bool,
-    ended: bool,
     news: Vec<News>,
 }
 
@@ -114,7 +110,6 @@ impl Agreement {
             trouble: None,
             wrote: false,
             told: false,
-            ended: false,
             news: Vec::new(),
         }
     }
@@ -133,7 +128,7 @@ impl Agreement {
     pub fn next(&mut self, now: Instant, clock: Serial) -> Option<Request> {
         self.pass(now);
         self.ledger.advance(now, clock);
-        if self.under_way.is_some() || self.ended {
+        if self.under_way.is_some() {
             return None;
         }
         let request = self.write(now, clock).or_else(|| self.wants_look(now).then_some(Request::Get))?;
@@ -182,7 +177,7 @@ impl Agreement {
         let tell = self.trouble.as_ref().filter(|_| !self.told).map(|(why, since)| *since + patience(why));
         let [first, second] = self.looks;
         let talk = [self.look, first, second, self.publishes().then(|| self.ledger.due(self.recorded())).flatten()];
-        let talk = talk.into_iter().flatten().min().filter(|_| self.under_way.is_none() && !self.ended);
+        let talk = talk.into_iter().flatten().min().filter(|_| self.under_way.is_none());
         [deadline, tell, talk, self.ledger.own_due()].into_iter().flatten().min()
     }
 
@@ -217,18 +212,6 @@ impl Agreement {
     /// What is new for the log.
     pub fn take_news(&mut self) -> Vec<News> {
         mem::take(&mut self.news)
-    }
-
-    /// The end of this run: what to ask of the API server so that another may lead at once. Nothing while a request is
-    /// under way: its reply comes first.
-    pub fn release(&mut self, now: Instant) -> Option<Request> {
-        if self.under_way.is_some() || mem::replace(&mut self.ended, true) || !self.leads() {
-            return None;
-        }
-        let version = self.version.take()?;
-        let record = Record { holder: String::new(), lease_duration: GIVEN_UP, ..self.mine(self.recorded()) };
-        self.under_way = Some(UnderWay { record: Some(record.clone()), sent: now });
-        Some(Request::Update(record, version))
     }
 
     /// Time passes: a leader may be none any more, and trouble may have come to stay.
@@ -350,7 +333,7 @@ impl Agreement {
             }
             self.renewed = Some(sent);
         } else {
-            self.renewed = None; // given up, or somebody else's
+            self.renewed = None; // somebody else holds it: only a newer version was written into it
         }
         (self.record, self.version, self.read) = (Some(record), Some(version), Some(now));
     }
