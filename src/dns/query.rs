@@ -78,8 +78,7 @@ fn parse_additional(message: &[u8], mut at: usize, count: u16) -> (Option<Edns<'
     for number in 1..=count {
         let Some(record) = Record::parse(message, at) else { return (first, None, None) };
         if record.rtype == Rtype::TSIG {
-            cold();
-            return if number == count { (first, Some(at), Some(record.end)) } else { (first, None, None) };
+            return parse_from_tsig(message, at, count - number, first);
         }
         at = record.end;
         if record.rtype == Rtype::OPT {
@@ -94,6 +93,31 @@ fn parse_additional(message: &[u8], mut at: usize, count: u16) -> (Option<Edns<'
         }
     }
     (first, None, Some(at))
+}
+
+/// The same from a TSIG record on, behind which there are so many more. If there are any, it is in the wrong place: then
+/// only an OPT record is still looked for, so that the reply has one as well.
+#[cold]
+#[inline(never)]
+fn parse_from_tsig<'q>(
+    message: &'q [u8],
+    at: usize,
+    more: u16,
+    first: Option<Edns<'q>>,
+) -> (Option<Edns<'q>>, Option<usize>, Option<usize>) {
+    let Some(tsig) = Record::parse(message, at) else { return (first, None, None) };
+    if more == 0 {
+        return (first, Some(at), Some(tsig.end));
+    }
+    let mut at = tsig.end;
+    for _ in 0..more {
+        let Some(record) = Record::parse(message, at).filter(|_| first.is_none()) else { break };
+        if record.rtype == Rtype::OPT {
+            return (Some(Edns::parse(&record).0), None, None);
+        }
+        at = record.end;
+    }
+    (first, None, None)
 }
 
 /// Tells the compiler that whoever comes here comes seldom.

@@ -59,10 +59,13 @@ fn malformed_questions_are_formerr() {
 fn malformed_records_are_formerr() {
     let opt: &[u8] = &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
     let a_record: &[u8] = &[0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4];
-    let behind: [(&str, [u8; 3], Vec<u8>, &str); 8] = [
+    let tsig: &[u8] = &[0, 0, 250, 0, 255, 0, 0, 0, 0, 0, 0];
+    let behind: [(&str, [u8; 3], Vec<u8>, &str); 10] = [
         ("trailing bytes", [0, 0, 0], vec![0], "FORMERR rd"),
         ("a record less than announced", [0, 0, 1], Vec::new(), "FORMERR rd"),
         ("OPT twice", [0, 0, 2], [opt, opt].concat(), "FORMERR rd\nopt 1232"),
+        ("TSIG before OPT", [0, 0, 2], [tsig, opt].concat(), "FORMERR rd\nopt 1232"),
+        ("TSIG before nothing", [0, 0, 2], tsig.to_vec(), "FORMERR rd"),
         ("OPT as an answer", [1, 0, 0], opt.to_vec(), "FORMERR rd"),
         ("OPT as authority", [0, 1, 0], opt.to_vec(), "FORMERR rd"),
         ("RDATA beyond the end", [0, 0, 1], a_record[..14].to_vec(), "FORMERR rd"),
