@@ -84,7 +84,7 @@ fn parse(content: &str, path: &Path, keys: &mut Vec<Key>, warnings: &mut Vec<Str
         if !token.is("key") {
             return Err((
                 token.line,
-                format!("{:?} where a 'key' should begin; only keys may be in the file", token.text),
+                format!("{} where a 'key' should begin; only keys may be in the file", token.shown()),
             ));
         }
         let name = tokens.word("the name of a key")?;
@@ -98,7 +98,10 @@ fn parse(content: &str, path: &Path, keys: &mut Vec<Key>, warnings: &mut Vec<Str
                 "}" if !statement.quoted => break,
                 "algorithm" => algorithm = Some(parse_algorithm(tokens.word("an algorithm")?)?),
                 "secret" => secret = Some(parse_secret(tokens.word("a secret")?)?),
-                other => return Err((statement.line, format!("{other:?} where 'algorithm' or 'secret' should be"))),
+                _ => {
+                    let shown = statement.shown();
+                    return Err((statement.line, format!("{shown} where 'algorithm' or 'secret' should be")));
+                }
             }
             tokens.expect(";")?;
         }
@@ -122,6 +125,9 @@ fn parse(content: &str, path: &Path, keys: &mut Vec<Key>, warnings: &mut Vec<Str
     Ok(())
 }
 
+/// Words up to so long are shown in messages: names of algorithms, and less than a secret of 96 bits in base64.
+const WORD: usize = 15;
+
 const REMEDY: &str = "'tsig-keygen -a hmac-sha256 NAME' writes a key";
 
 fn parse_algorithm(word: Token<'_>) -> Result<Algorithm, Wrong> {
@@ -129,7 +135,7 @@ fn parse_algorithm(word: Token<'_>) -> Result<Algorithm, Wrong> {
     let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name));
     known.ok_or_else(|| {
         let known = Algorithm::ALL.map(Algorithm::as_str).join(", ");
-        (word.line, format!("the algorithm {:?} is not one of {known}; {REMEDY}", word.text))
+        (word.line, format!("the algorithm {} is not one of {known}; {REMEDY}", word.shown()))
     })
 }
 
@@ -152,6 +158,14 @@ struct Token<'a> {
 impl Token<'_> {
     fn is(&self, text: &str) -> bool {
         !self.quoted && self.text == text
+    }
+
+    /// The text, unless it could be a secret that is in the wrong place.
+    fn shown(&self) -> String {
+        match self.text.len() {
+            ..=WORD => format!("{:?}", self.text),
+            len => format!("a word of {len} characters"),
+        }
     }
 }
 

@@ -88,6 +88,20 @@ fn what_is_wrong_is_named_with_its_line() {
 }
 
 #[test]
+fn a_secret_in_the_wrong_place_is_not_shown() {
+    let secret = "y7/pu02nflsTSZfFz+QXZu9gvCAmYDvsd93FO8cKpBk=";
+    for content in [
+        secret.to_owned(),
+        format!("hmac-sha256:ns2.example:{secret}"),
+        format!("key k {{ secret={secret}; }};"),
+        format!("key k {{ algorithm {secret}; secret hmac-sha256; }};"),
+    ] {
+        let message = keys(&content).unwrap_err();
+        assert!(message.starts_with("1: ") && !message.contains("pu02nfls"), "{message}");
+    }
+}
+
+#[test]
 fn a_short_secret_is_warned_of() {
     let (keys, warnings) = keys("\nkey short { algorithm hmac-sha256; secret \"c2hvcnQ=\"; };").unwrap();
     assert_eq!(keys.len(), 1);
