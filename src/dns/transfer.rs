@@ -118,8 +118,8 @@ impl Transfers {
         if let Some(unsaid) = self.refusals.lock().next(super::clock::monotonic()) {
             let signed = if signed { "signed" } else { "not signed" };
             log::warn!(
-                "a transfer was refused to {}: its query is {signed}, and --allow-transfer names neither its address nor \
-                 its key{unsaid}",
+                "a transfer was refused to {}: its query is {signed}; --allow-transfer names neither its address nor its \
+                 key, or it asks for another zone{unsaid}",
                 client.to_canonical()
             );
         }
