@@ -1,7 +1,6 @@
 //! `--leader-elect` and its companions in, an [`ElectionConfig`] out; `None` where this daemon is alone.
 
 use std::path::Path;
-use std::time::Duration;
 
 use crate::cli::flags::{self, Flag};
 use crate::cli::{Arguments, Origin, Value};
@@ -11,10 +10,7 @@ use crate::kube::credentials::own_namespace;
 use crate::leader::{Terms, Timing};
 use crate::zone::ZoneConfig;
 
-use super::{Error, duration, required};
-
-/// Versions are not made faster than this: a serial that counts seconds would run ahead of the clock.
-const BETWEEN_VERSIONS: Duration = Duration::from_secs(1);
+use super::{Error, duration, notify, required};
 
 /// How long names of Kubernetes may be: a DNS subdomain, and a label of it.
 const NAME: usize = 253;
@@ -76,7 +72,7 @@ fn timing(arguments: &Arguments) -> Result<Timing, Error> {
         lease_duration: duration::parse(lease)?,
         renew_deadline: duration::parse(deadline)?,
         retry_period: duration::parse(retry)?,
-        between_versions: BETWEEN_VERSIONS,
+        between_versions: notify::interval(arguments)?,
     };
     // The field of a Lease is a number of seconds.
     if timing.lease_duration.subsec_nanos() != 0 || i32::try_from(timing.lease_duration.as_secs()).is_err() {

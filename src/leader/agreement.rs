@@ -341,7 +341,8 @@ impl Agreement {
     /// This is recorded.
     fn note(&mut self, version: Option<Version>, now: Instant) {
         let was_behind = self.ledger.is_behind(self.recorded());
-        if self.ledger.recorded(version, now) && !was_behind {
+        let is_news = self.read.is_none() || version != self.recorded();
+        if self.ledger.recorded(version, now) && !was_behind && is_news {
             self.news.push(News::Restored);
         }
     }
@@ -369,9 +370,11 @@ impl Agreement {
 
     fn end_trouble(&mut self) {
         self.wrote = false;
-        if self.trouble.take().is_some() && mem::take(&mut self.told) {
-            self.news.push(News::TroubleOver);
-            self.ledger.end_alone();
+        if self.trouble.take().is_some() {
+            self.ledger.end_alone(); // also where it went alone for another reason than this one, which was not told yet
+            if mem::take(&mut self.told) {
+                self.news.push(News::TroubleOver);
+            }
         }
     }
 

@@ -161,7 +161,9 @@ impl Versioning {
                 replica.see(zone);
                 replica.ask();
                 let version = shown?;
-                if replica.edition.as_ref().is_none_or(|edition| !is(edition, version)) {
+                // One from before Services were known is given to nobody, even if that changes no record.
+                let present = |edition: &Arc<Zone>| is(edition, version) && edition.services_known();
+                if !replica.edition.as_ref().is_some_and(present) {
                     let zones = replica.views.iter().rev().chain(&replica.offered);
                     let content = zones.chain(&replica.edition).find(|zone| zone.digest() == version.digest)?;
                     // Also where the serial is the version's already: the zone may be from before it was one.

@@ -31,6 +31,7 @@ fn everything_can_be_said() {
         "--leader-elect-lease-duration=1m",
         "--leader-elect-renew-deadline=40",
         "--leader-elect-retry-period=500ms",
+        "--notify-interval=5s",
     ];
     let election = config(&all).election.unwrap();
     assert_eq!(election.lease.name, "lb.example.com");
@@ -38,7 +39,7 @@ fn everything_can_be_said() {
         lease_duration: Duration::from_secs(60),
         renew_deadline: Duration::from_secs(40),
         retry_period: Duration::from_millis(500),
-        between_versions: Duration::from_secs(1),
+        between_versions: Duration::from_secs(5),
     };
     assert_eq!(election.terms.timing, timing);
 }
