@@ -233,8 +233,11 @@ impl Agreement {
     fn write(&mut self, now: Instant, clock: Serial) -> Option<Request> {
         let fresh = mem::take(&mut self.fresh);
         let recorded = self.recorded();
-        let Some(version) = self.version.clone() else {
-            let create = fresh && self.record.is_none() && self.complete;
+        // After a pause the Lease may be another one under the same resourceVersion: a restored etcd counts on from less.
+        let deadline = self.terms.timing.renew_deadline;
+        let is_recent = self.read.is_some_and(|read| now < read + deadline);
+        let Some(version) = self.version.clone().filter(|_| is_recent) else {
+            let create = fresh && is_recent && self.record.is_none() && self.complete;
             return create.then(|| Request::Create(self.next_record(None, now, clock)));
         };
         if self.leads() {
