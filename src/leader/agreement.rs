@@ -62,7 +62,7 @@ pub struct Agreement {
     version: Option<String>,
     /// Whether the last reply was a look at the Lease, on which nothing was done yet.
     fresh: bool,
-    /// When it was read or written last.
+    /// When it was read or written last: when that was asked for.
     read: Option<Instant>,
     /// When its holder was last seen to have changed it, by this clock.
     observed: Option<Instant>,
@@ -149,8 +149,8 @@ impl Agreement {
         let retry = self.terms.timing.retry_period;
         let mut look = sent + retry;
         match reply {
-            Reply::Found(found, version) => self.found(found, version, now),
-            Reply::Absent => self.absent(now),
+            Reply::Found(found, version) => self.found(found, version, sent, now),
+            Reply::Absent => self.absent(sent, now),
             Reply::Done(version) => self.done(record, version, sent, now),
             Reply::Conflict => {
                 self.version = None;
@@ -293,7 +293,7 @@ impl Agreement {
         record.holder.is_empty() || until.is_some_and(|until| now >= until)
     }
 
-    fn found(&mut self, record: Record, version: String, now: Instant) {
+    fn found(&mut self, record: Record, version: String, sent: Instant, now: Instant) {
         if let Some(zone) = record.zone.as_ref().filter(|zone| **zone != self.terms.zone) {
             let why = Trouble::OtherZone(zone.clone());
             return self.hinder(why, now);
@@ -313,16 +313,16 @@ impl Agreement {
         if !is_mine && self.leads() {
             self.lose();
         }
-        (self.record, self.version, self.read, self.fresh) = (Some(record), Some(version), Some(now), true);
+        (self.record, self.version, self.read, self.fresh) = (Some(record), Some(version), Some(sent), true);
     }
 
-    fn absent(&mut self, now: Instant) {
+    fn absent(&mut self, sent: Instant, now: Instant) {
         if !self.wrote {
             self.end_trouble();
         }
         self.note(None, now);
         self.lose();
-        (self.record, self.version, self.read, self.fresh) = (None, None, Some(now), true);
+        (self.record, self.version, self.read, self.fresh) = (None, None, Some(sent), true);
     }
 
     fn done(&mut self, record: Option<Record>, version: String, sent: Instant, now: Instant) {
@@ -338,7 +338,7 @@ impl Agreement {
         } else {
             self.renewed = None; // somebody else holds it: only a newer version was written into it
         }
-        (self.record, self.version, self.read) = (Some(record), Some(version), Some(now));
+        (self.record, self.version, self.read) = (Some(record), Some(version), Some(sent));
     }
 
     /// This is recorded.
