@@ -59,9 +59,7 @@ impl Default for Name {
 impl Name {
     /// A name with these addresses.
     fn new(owner: &[u8], ttl: Ttl, addresses: &Addresses, children: u32) -> Self {
-        let mut octets = Vec::with_capacity(addresses.v4.len() * wire::A + addresses.v6.len() * wire::AAAA);
-        wire::push_addresses(&mut octets, ttl, addresses.v4.iter().copied());
-        wire::push_addresses(&mut octets, ttl, addresses.v6.iter().copied());
+        let octets = wire::address_records(ttl, &addresses.v4, &addresses.v6);
         let mut name = Self {
             a: addresses.v4.len() as u32,
             aaaa: addresses.v6.len() as u32,

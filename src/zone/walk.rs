@@ -7,10 +7,10 @@
 //! says NXDOMAIN where this server says NODATA.
 
 use domain::base::Ttl;
-use domain::base::iana::{Class, Rtype};
+use domain::base::iana::Rtype;
 
 use super::Zone;
-use super::wire::{A, AAAA};
+use super::wire::{self, A, AAAA, FIXED};
 
 /// A record of class IN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,24 +25,17 @@ pub struct Record<'z> {
     pub rdata: &'z [u8],
 }
 
-/// Type, class, TTL and RDLENGTH.
-const FIXED: usize = 10;
-
 impl<'r> Record<'r> {
     /// What stands between owner and RDATA.
     pub fn fixed(&self) -> [u8; FIXED] {
-        let [t0, t1] = self.rtype.to_int().to_be_bytes();
-        let [c0, c1] = Class::IN.to_int().to_be_bytes();
-        let [s0, s1, s2, s3] = self.ttl.as_secs().to_be_bytes();
-        let [l0, l1] = (self.rdata.len() as u16).to_be_bytes();
-        [t0, t1, c0, c1, s0, s1, s2, s3, l0, l1]
+        wire::fixed(self.rtype, self.ttl, self.rdata.len() as u16)
     }
 
     /// Appends it in wire format, without compression.
     pub fn push_to(&self, octets: &mut Vec<u8>) {
-        octets.extend(self.owner);
-        octets.extend(self.fixed());
-        octets.extend(self.rdata);
+        octets.extend_from_slice(self.owner);
+        octets.extend_from_slice(&self.fixed());
+        octets.extend_from_slice(self.rdata);
     }
 
     /// Takes a record from the front of what [`Record::push_to`] wrote.

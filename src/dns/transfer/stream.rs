@@ -183,7 +183,7 @@ impl<'e> Owners<'e> {
         let owner = record.owner;
         let at = message.len() as u16;
         if owner == self.last.0 {
-            message.extend(pointer(self.last.1));
+            message.extend_from_slice(&pointer(self.last.1));
         } else {
             let labels = owner.len().saturating_sub(apex.len());
             let base = self.base.0;
@@ -191,18 +191,18 @@ impl<'e> Owners<'e> {
             let first = owner.first().map_or(0, |length| 1 + usize::from(*length));
             if labels > 0 && owner.get(first..) == Some(base) {
                 message.extend_from_slice(owner.get(..first).unwrap_or_default());
-                message.extend(pointer(self.base.1));
+                message.extend_from_slice(&pointer(self.base.1));
                 self.last = (owner, at);
             } else {
                 message.extend_from_slice(owner.get(..labels).unwrap_or_default());
-                message.extend(pointer(QUESTION));
+                message.extend_from_slice(&pointer(QUESTION));
                 self.last = (owner, at);
                 if labels > 0 {
                     self.base = self.last;
                 }
             }
         }
-        message.extend(record.fixed());
+        message.extend_from_slice(&record.fixed());
         message.extend_from_slice(record.rdata);
     }
 }
