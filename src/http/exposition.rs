@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::process::Process;
-use super::site::{Counts, Sources, WatchHealth};
+use super::sources::{Counts, Sources, WatchHealth};
 use crate::cluster::probes::Overview;
 use crate::cluster::{Basis, Ineligible, LeaseStanding, Snapshot, Unfit, Verdict};
 use crate::dns::counters::{Counter, Family, Outcome, QueryCounts, QueryType, SIZES, UdpCounters};

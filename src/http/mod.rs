@@ -24,6 +24,7 @@ pub mod request;
 mod response;
 pub mod server;
 pub mod site;
+pub mod sources;
 mod status;
 
-pub use site::{Origin, Sources, WatchHealth};
+pub use sources::{Origin, Sources, WatchHealth};

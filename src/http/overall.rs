@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
-use super::site::WatchHealth;
+use super::sources::WatchHealth;
 use crate::cluster::probes::Overview;
 use crate::cluster::{Few, Load, Owner};
 use crate::duration::human;

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::overall::Overall;
-use super::site::{Sources, Unreadable, WatchHealth};
+use super::sources::{Sources, Unreadable, WatchHealth};
 use crate::cluster::{Area, Basis, Ineligible, Load, Node, Unfit, Verdict};
 use crate::dns::transfer;
 use crate::report::Report;

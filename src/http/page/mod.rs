@@ -20,7 +20,7 @@ use super::history::History;
 use super::html::{Html, InQuery};
 use super::overall::{Level, Overall, ago};
 use super::request::Request;
-use super::site::{Sources, WatchHealth};
+use super::sources::{Sources, WatchHealth};
 use crate::dns::transfer::Counters;
 use crate::report::Report;
 use crate::utc;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::{Budget, View, heading, link_to};
 use crate::cluster::{Addresses, Area, AreaStanding, Basis, Few, Node, Plain, ServiceName, ServiceStanding};
 use crate::http::html::Html;
-use crate::http::site::Unreadable;
+use crate::http::sources::Unreadable;
 use crate::zone::standing::Standing;
 
 /// Addresses that are shown of a folded name.

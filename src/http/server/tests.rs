@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, bounded};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::super::listen;
-use super::super::site::Sources;
+use super::super::sources::Sources;
 use super::*;
 use crate::report::{Ask, Report};
 use crate::thread::Threads;
