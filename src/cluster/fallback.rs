@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::index::AreaNodes;
+use super::choice::Ranked;
 use super::tally::{Journal, Shift};
 use super::{Addresses, Area, Basis, Owner};
 
@@ -65,32 +65,32 @@ impl Fallbacks {
         self.0.get(area).map(|fallback| &fallback.basis)
     }
 
-    /// Chooses again for the areas that depend on those which changed, and notes what that changes.
-    pub(super) fn resolve<'a>(
+    /// Chooses again for the areas that depend on those which changed, and notes what that changes; `own` tells what the
+    /// nodes of an area bring.
+    pub(super) fn resolve<'a, 'n>(
         &mut self,
-        areas: &BTreeMap<Area, AreaNodes>,
+        own: impl Fn(&Area) -> Option<&'n Ranked>,
         changed: impl Iterator<Item = &'a Area>,
         journal: &mut Journal,
     ) {
         let changed: Vec<&Area> = changed.collect();
         for (area, fallback) in &mut self.0 {
             if changed.iter().any(|one| *one == area || fallback.areas.contains(one)) {
-                fallback.choose(area, areas, journal);
+                fallback.choose(area, &own, journal);
             }
         }
     }
 
     /// Chooses again for all of them.
-    pub(super) fn resolve_all(&mut self, areas: &BTreeMap<Area, AreaNodes>, journal: &mut Journal) {
+    pub(super) fn resolve_all<'n>(&mut self, own: impl Fn(&Area) -> Option<&'n Ranked>, journal: &mut Journal) {
         for (area, fallback) in &mut self.0 {
-            fallback.choose(area, areas, journal);
+            fallback.choose(area, &own, journal);
         }
     }
 }
 
 impl Fallback {
-    fn choose(&mut self, area: &Area, areas: &BTreeMap<Area, AreaNodes>, journal: &mut Journal) {
-        let own = |area: &Area| areas.get(area).map(|nodes| &nodes.own);
+    fn choose<'n>(&mut self, area: &Area, own: impl Fn(&Area) -> Option<&'n Ranked>, journal: &mut Journal) {
         let rank = |area: &Area| own(area).and_then(|own| own.rank());
         let basis = Basis::of(rank(area), self.areas.iter().map(|other| (other, rank(other))));
         let chosen = if let Basis::Fallback(other) = &basis { other } else { area };

@@ -96,10 +96,15 @@ impl Index {
         self.move_areas(old.as_deref(), new.as_deref(), journal);
         if !self.fallbacks.is_empty() && !journal.is_closed() {
             let touched = [&old, &new].into_iter().flatten().flat_map(|node| node.listed());
-            self.fallbacks.resolve(&self.areas, touched, journal);
+            self.fallbacks.resolve(own(&self.areas), touched, journal);
         }
         self.move_services(name, old.as_deref(), new.as_deref(), journal);
         old
+    }
+
+    /// Chooses again for all areas that others stand in for.
+    pub(super) fn resolve_fallbacks(&mut self, journal: &mut Journal) {
+        self.fallbacks.resolve_all(own(&self.areas), journal);
     }
 
     fn move_areas(&mut self, old: Option<&Node>, new: Option<&Node>, journal: &mut Journal) {
@@ -232,6 +237,11 @@ impl Index {
             self.services.remove(service);
         }
     }
+}
+
+/// What the nodes of an area bring.
+fn own<'n>(areas: &'n BTreeMap<Area, AreaNodes>) -> impl Fn(&Area) -> Option<&'n Ranked> {
+    |area| areas.get(area).map(|nodes| &nodes.own)
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Cluster {
             self.memory.forget_absent(|node| nodes.get(node).is_some());
         }
         if journal.is_closed() {
-            self.index.fallbacks.resolve_all(&self.index.areas, &mut journal);
+            self.index.resolve_fallbacks(&mut journal);
         }
         let services_appear = self.services_listed() && !had_services;
         telling.summary |= services_appear;
