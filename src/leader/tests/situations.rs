@@ -183,6 +183,22 @@ fn a_holder_that_does_not_renew_is_succeeded() {
 }
 
 #[test]
+fn a_lease_asked_for_before_a_pause_is_read_again_before_anything_is_written() {
+    // SIGSTOP while the question is under way: the Lease in the reply may have been free, and another one since.
+    let Reply::Found(record, rv) = other(1, Some(version(0, 9))) else { unreachable!() };
+    let free = Record { holder: String::new(), ..record };
+    for reply in [Reply::Found(free, rv), Reply::Absent] {
+        for (pause, writes) in [(9_999, true), (10_000, false)] {
+            let mut scene = Scene::new(None);
+            assert_eq!(scene.see(1), Some(Request::Get));
+            scene.milliseconds = pause;
+            let request = scene.hear(reply.clone());
+            assert_eq!(request != Some(Request::Get), writes, "{pause} ms after the question: {request:?}");
+        }
+    }
+}
+
+#[test]
 fn the_original_records_nothing() {
     let mut scene = Scene::new(Some(version(5, 7)));
     let Reply::Found(record, rv) = other(1, None) else { unreachable!() };
