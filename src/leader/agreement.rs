@@ -186,9 +186,15 @@ impl Agreement {
         self.ledger.shown()
     }
 
-    /// Whether this replica leads: it sends the NOTIFYs.
+    /// Whether this replica leads.
     pub fn leads(&self) -> bool {
         self.renewed.is_some()
+    }
+
+    /// Whether it tells secondaries of what it shows: who leads does, unless a newer version was published. A new leader
+    /// may still show an older one, until its own is recorded.
+    pub fn announces(&self) -> bool {
+        self.ledger.alone() || self.leads() && self.shown().version == self.ledger.published()
     }
 
     /// What to keep for the next run.

@@ -179,7 +179,7 @@ impl Versioning {
     pub fn announces(&self) -> bool {
         match self {
             Self::Alone { .. } => true,
-            Self::Agreed(replica) => replica.agreement.leads() || replica.agreement.standing().alone,
+            Self::Agreed(replica) => replica.agreement.announces(),
         }
     }
 

@@ -283,6 +283,25 @@ fn serials_do_not_run_ahead_of_a_clock_that_is_nearly_right() {
 }
 
 #[test]
+fn a_new_leader_tells_secondaries_of_nothing_older_than_what_was_published() {
+    let mut scene = Scene::new(None);
+    scene.see(1);
+    scene.hear(other(1, Some(version(0, 1))));
+    assert_eq!((scene.shown(), scene.replica.announces()), ((0, Some(1)), false), "it follows");
+    let Reply::Found(record, rv) = other(2, Some(version(1, 9))) else { unreachable!() };
+    assert_eq!(scene.wait().1, Request::Get);
+    written(scene.hear(Reply::Found(Record { holder: String::new(), ..record }, rv)));
+    scene.hear(Reply::Done("8".to_owned()));
+    assert_eq!((scene.shown(), scene.replica.leads()), ((0, Some(1)), true), "its own version is not recorded yet");
+    assert!(!scene.replica.announces());
+    while scene.shown() == (0, Some(1)) {
+        scene.wait();
+        scene.hear(Reply::Done("9".to_owned()));
+    }
+    assert_eq!((scene.shown().1, scene.replica.announces()), (Some(1), true));
+}
+
+#[test]
 fn after_etcd_was_restored_nobody_goes_back() {
     let mut scene = leader();
     scene.milliseconds = 5_000;
