@@ -1,5 +1,6 @@
 //! What is published when, in virtual time, with and without a state of an earlier run.
 
+mod agreed;
 mod asks;
 mod bursts;
 mod remembered;
