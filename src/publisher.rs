@@ -366,6 +366,9 @@ impl Publisher {
             } else {
                 self.announcing.hush();
             }
+        } else if self.versioning.withdraws() {
+            self.editions.withdraw();
+            self.announcing.hush();
         }
     }
 

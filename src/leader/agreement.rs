@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use domain::base::Serial;
 
-use super::ledger::Ledger;
+use super::ledger::{Found, Ledger};
 use super::{News, Record, Reply, Request, Terms, Trouble};
 use crate::zone::serial::{Digest, Version};
 
@@ -351,8 +351,11 @@ impl Agreement {
     fn note(&mut self, version: Option<Version>, now: Instant) {
         let was_behind = self.ledger.is_behind(self.recorded());
         let is_news = self.read.is_none() || version != self.recorded();
-        if self.ledger.recorded(version, now) && !was_behind && is_news {
-            self.news.push(News::Restored);
+        let found = self.ledger.recorded(version, now);
+        match version.filter(|_| is_news) {
+            Some(_) if found == Found::Older && !was_behind => self.news.push(News::Restored),
+            Some(version) if found == Found::Contradiction => self.news.push(News::Contradiction(version.serial)),
+            _ => {}
         }
     }
 

@@ -26,6 +26,17 @@ const CLOCK_LOOK: Duration = Duration::from_millis(100);
 /// Stored with a serial that had no content: no zone has this hash, but by a chance of 2^-128.
 const NO_CONTENT: Digest = Digest(0);
 
+/// How the recorded version stands to the newest that this replica knows to be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It is that one, or newer; or none is recorded.
+    Newest,
+    /// A newer one was published before.
+    Older,
+    /// The same serial had another content.
+    Contradiction,
+}
+
 /// What a replica knows of versions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ledger {
@@ -38,6 +49,8 @@ pub struct Ledger {
     floor: Option<Serial>,
     /// The newest version that was ever published, as far as this replica knows.
     agreed: Option<Version>,
+    /// The Lease had the serial of that with another content: nobody can tell which of them a secondary has.
+    contradicted: bool,
     /// The newest of which it has the content.
     shown: Option<Version>,
     /// Whether a version of the Lease was seen in this run.
@@ -62,6 +75,7 @@ impl Ledger {
             offered: None,
             floor: last.map(|last| last.serial),
             agreed: last.filter(|last| last.digest != NO_CONTENT),
+            contradicted: false,
             shown: None,
             joined: false,
             unrecorded: false,
@@ -86,11 +100,11 @@ impl Ledger {
         true
     }
 
-    /// This version stands in the Lease at `now`, or none does. Tells whether a newer one was published before.
-    pub fn recorded(&mut self, version: Option<Version>, now: Instant) -> bool {
+    /// This version stands in the Lease at `now`, or none does.
+    pub fn recorded(&mut self, version: Option<Version>, now: Instant) -> Found {
         let Some(version) = version else {
             self.unrecorded = true;
-            return false;
+            return Found::Newest;
         };
         self.end_alone();
         (self.joined, self.unrecorded) = (true, false);
@@ -98,12 +112,20 @@ impl Ledger {
         if self.offered == Some(version) && self.agreed != self.offered {
             self.made = Some(now);
         }
-        let is_newest = self.agreed.is_none_or(|agreed| version == agreed || version.serial > agreed.serial);
-        if is_newest {
-            self.agreed = Some(version);
-            self.settle();
+        let contradicts = |known: Version| known.serial == version.serial && known.digest != version.digest;
+        self.shown = self.shown.filter(|shown| !contradicts(*shown));
+        match self.agreed {
+            Some(agreed) if contradicts(agreed) => {
+                self.contradicted = true;
+                Found::Contradiction
+            }
+            agreed if agreed.is_none_or(|agreed| version == agreed || version.serial > agreed.serial) => {
+                (self.agreed, self.contradicted) = (Some(version), false);
+                self.settle();
+                Found::Newest
+            }
+            _ => Found::Older,
         }
-        !is_newest
     }
 
     /// What an Update is to have, where `recorded` stands now: the newest that is known.
@@ -176,7 +198,7 @@ impl Ledger {
             && let Some(own) = self.own.as_ref().map(Versions::present)
         {
             raise(&mut self.floor, own.serial);
-            self.agreed = Some(own);
+            (self.agreed, self.contradicted) = (Some(own), false);
             self.settle();
         }
     }
@@ -230,7 +252,7 @@ impl Ledger {
     /// Shows what can be shown now.
     fn settle(&mut self) {
         let has = |digest| self.views.contains(&digest) || self.offered.is_some_and(|offered| offered.digest == digest);
-        if let Some(agreed) = self.agreed.filter(|agreed| has(agreed.digest)) {
+        if let Some(agreed) = self.agreed.filter(|agreed| !self.contradicted && has(agreed.digest)) {
             self.shown = Some(agreed);
         }
     }

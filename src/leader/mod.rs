@@ -17,6 +17,7 @@
 //! | the Lease, renewed by another | goes on waiting; shows the version if it has its content | leads no more |
 //! | the Lease, not renewed for as long as it says | takes it, with its own content as a version if that differs | writes it again |
 //! | the Lease, with an older version than is known | writes the newer one into it | records a new one |
+//! | the Lease, with the known serial and another content | shows no version until a later one is recorded | records one |
 //! | no Lease | makes one | leads no more, and makes one |
 //! | done | leads | shows what it recorded |
 //! | lost the race (409) | looks, at once if it did not just do so | the same |

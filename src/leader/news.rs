@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::base::Serial;
 use log::Level;
 
 /// Why a replica cannot take part.
@@ -33,6 +34,8 @@ pub enum News {
     TroubleOver,
     /// The Lease has an older version than was published: etcd was restored from a backup.
     Restored,
+    /// The Lease has this serial with another content than it was published with.
+    Contradiction(Serial),
 }
 
 impl News {
@@ -40,7 +43,9 @@ impl News {
     pub fn level(&self) -> Level {
         match self {
             Self::Leads | Self::Follows(_) | Self::TroubleOver => Level::Info,
-            Self::Lost | Self::Restored | Self::Trouble { why: Trouble::Forbidden, .. } => Level::Warn,
+            Self::Lost | Self::Restored | Self::Contradiction(_) | Self::Trouble { why: Trouble::Forbidden, .. } => {
+                Level::Warn
+            }
             Self::Trouble { why: Trouble::OtherZone(_), .. } => Level::Error,
         }
     }
@@ -70,6 +75,12 @@ impl fmt::Display for News {
             Self::Restored => f.write_str(
                 "the Lease has an older version of the zone than was published (was etcd restored from a backup?): a newer \
                  one will be recorded",
+            ),
+            Self::Contradiction(serial) => write!(
+                f,
+                "the Lease has serial {serial} with another content than it was published with (was the Lease edited, or is \
+                 a clock wrong?): AXFR and IXFR get SERVFAIL here until a later serial is recorded, which the next change \
+                 of the zone brings"
             ),
         }
     }

@@ -175,6 +175,11 @@ impl Versioning {
         }
     }
 
+    /// Whether secondaries are to have none, not even an earlier one: there is no version that this replica could show.
+    pub fn withdraws(&self) -> bool {
+        matches!(self, Self::Agreed(replica) if replica.agreement.shown().version.is_none())
+    }
+
     /// Whether secondaries hear of editions from this replica.
     pub fn announces(&self) -> bool {
         match self {

@@ -168,6 +168,13 @@ impl Editions {
         let old = self.current.write().replace(edition);
         drop(old); // not while the lock is held
     }
+
+    /// Gives secondaries nothing, until the next edition, to which nothing leads from this one: to be called by the
+    /// publisher alone.
+    pub fn withdraw(&self) {
+        let old = self.current.write().take();
+        drop(old); // not while the lock is held
+    }
 }
 
 #[cfg(test)]
@@ -251,6 +258,19 @@ mod tests {
             assert_eq!(follow(content(&old), &[Arc::new(change)]), content(&new));
         }
         assert_eq!(Diff::between(&old, &fixture::zone()), Diff::default());
+    }
+
+    #[test]
+    fn nothing_leads_from_what_was_withdrawn() {
+        let editions = Editions::default();
+        let version = |serial| Arc::new(fixture::zone().with_serial(Serial(serial)));
+        [7, 8].into_iter().for_each(|serial| editions.publish(&version(serial)));
+        editions.withdraw();
+        assert!(editions.current().is_none());
+        for (serial, journal) in [(8, 0), (9, 1)] {
+            editions.publish(&version(serial));
+            assert_eq!(editions.current().unwrap().journal.len(), journal, "{serial}");
+        }
     }
 
     #[test]

@@ -302,6 +302,43 @@ fn a_new_leader_tells_secondaries_of_nothing_older_than_what_was_published() {
 }
 
 #[test]
+fn a_serial_that_the_lease_has_with_another_content_is_shown_without_any() {
+    let mut scene = Scene::new(None);
+    scene.see(1);
+    scene.hear(other(1, Some(version(0, 1))));
+    assert_eq!(scene.shown(), (0, Some(1)));
+    // Somebody edits the Lease. To have that content too does not help: secondaries may have either.
+    for _ in 0..3 {
+        scene.wait();
+        assert_eq!(scene.hear(other(2, Some(version(0, 2)))), None, "a follower writes nothing");
+        assert_eq!(scene.shown(), (0, None));
+    }
+    for view in [2, 1] {
+        scene.see(view);
+        assert_eq!(scene.shown(), (0, None), "{view}");
+    }
+    let told = scene.heard.iter().filter(|news| **news == News::Contradiction(Serial(CLOCK)));
+    assert_eq!(told.count(), 1, "{:?}", scene.heard);
+    scene.hear(Reply::Unknown);
+    scene.wait();
+    scene.hear(other(3, Some(version(9, 1))));
+    assert_eq!(scene.shown(), (9, Some(1)));
+}
+
+#[test]
+fn a_leader_makes_a_later_serial_where_one_has_two_contents() {
+    let mut scene = leader();
+    scene.milliseconds = 3_000;
+    assert!(scene.next().is_some(), "it renews");
+    assert_eq!(scene.hear(Reply::Conflict), Some(Request::Get), "somebody edited the Lease");
+    let edited = Record { version: Some(version(0, 2)), ..written(Some(scene_record())) };
+    let record = written(scene.hear(Reply::Found(edited, "7".to_owned())));
+    assert_eq!((record.version, scene.shown()), (Some(version(3, 1)), (0, None)));
+    scene.hear(Reply::Done("8".to_owned()));
+    assert_eq!(scene.shown(), (3, Some(1)));
+}
+
+#[test]
 fn after_etcd_was_restored_nobody_goes_back() {
     let mut scene = leader();
     scene.milliseconds = 5_000;

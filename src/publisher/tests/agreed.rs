@@ -72,3 +72,21 @@ fn an_edition_has_its_digest_where_the_zone_had_the_serial_before_it_was_agreed_
         assert!(zone.zonemd().is_some());
     }
 }
+
+#[test]
+fn secondaries_get_nothing_at_a_serial_that_has_two_contents() {
+    let announcer = crate::secondaries::Announcer::alone();
+    let mut replica = Replica::new(Announcing::new(seconds(1), false, Some(announcer.clone())));
+    let known = version(&replica.zone());
+    replica.find(known);
+    assert_eq!(replica.edition().as_deref().map(version), Some(known));
+    replica.find(Version { digest: Digest(1), ..known });
+    assert!(replica.edition().is_none());
+    assert_eq!(replica.rig.serial(), Some(known.serial.into_int()), "SOA has the recorded serial");
+    let later = Version { serial: known.serial.add(9), ..known };
+    replica.find(later);
+    assert_eq!(replica.edition().as_deref().map(version), Some(later));
+    let journal = &replica.rig.publisher.editions.current().unwrap().journal;
+    assert!(journal.is_empty(), "nothing leads on from a serial that has two contents");
+    assert_eq!(announcer.left(), None, "a follower announces nothing");
+}
