@@ -314,7 +314,11 @@ impl Agreement {
         self.note(record.version, now);
         let is_news = self.record.as_ref().is_none_or(|known| known.holder != record.holder);
         if is_news && !is_mine && !record.holder.is_empty() {
-            self.news.push(News::Follows(record.holder.clone()));
+            let holder = record.holder.clone();
+            self.news.push(match record.zone {
+                Some(_) => News::Follows(holder),
+                None => News::Foreign { lease: self.terms.lease.clone(), holder },
+            });
         }
         if !is_mine && self.leads() {
             self.lose();

@@ -21,8 +21,15 @@ pub enum News {
     Leads,
     /// It does not any more.
     Lost,
-    /// Somebody else does.
+    /// Another replica does.
     Follows(String),
+    /// Somebody holds a Lease that no replica of ours has written.
+    Foreign {
+        /// Where the Lease is.
+        lease: String,
+        /// Who.
+        holder: String,
+    },
     /// It cannot take part.
     Trouble {
         /// Where the Lease is.
@@ -43,9 +50,11 @@ impl News {
     pub fn level(&self) -> Level {
         match self {
             Self::Leads | Self::Follows(_) | Self::TroubleOver => Level::Info,
-            Self::Lost | Self::Restored | Self::Contradiction(_) | Self::Trouble { why: Trouble::Forbidden, .. } => {
-                Level::Warn
-            }
+            Self::Foreign { .. }
+            | Self::Lost
+            | Self::Restored
+            | Self::Contradiction(_)
+            | Self::Trouble { why: Trouble::Forbidden, .. } => Level::Warn,
             Self::Trouble { why: Trouble::OtherZone(_), .. } => Level::Error,
         }
     }
@@ -59,6 +68,12 @@ impl fmt::Display for News {
                 "this replica does not lead any more: addresses are answered as before, another replica makes the versions",
             ),
             Self::Follows(holder) => write!(f, "replica {holder} leads"),
+            Self::Foreign { lease, holder } => write!(
+                f,
+                "{holder} holds the Lease {lease}, which has no version of ours (it is the original's, or somebody else's): \
+                 no replica makes a version until it is given up or runs out. If it is here to stay, give the replicas \
+                 another --leader-elect-lease-name"
+            ),
             Self::Trouble { lease, why: Trouble::Forbidden } => write!(
                 f,
                 "the API server forbids the Lease {lease} (403): a Role with get, create and update on leases \

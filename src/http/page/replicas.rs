@@ -14,6 +14,9 @@ pub fn section(html: &mut Html, view: &View<'_>) {
     let holder = record.as_ref().map(|record| &*record.holder).filter(|holder| !holder.is_empty());
     match holder {
         _ if *leads => html.raw("<strong>This replica leads</strong>: it makes the versions of the zone."),
+        Some(holder) if record.as_ref().is_some_and(|record| record.zone.is_none()) => html
+            .text(holder)
+            .raw(" holds the Lease, which has no version of ours: it is the original's, or somebody else's."),
         Some(holder) => html.text(holder).raw(" leads: it makes the versions of the zone, and this replica follows."),
         None => html.raw("Nobody is known to lead."),
     };

@@ -199,13 +199,16 @@ fn a_lease_asked_for_before_a_pause_is_read_again_before_anything_is_written() {
 }
 
 #[test]
-fn the_original_records_nothing() {
+fn a_lease_without_a_version_of_ours_tells_no_serial() {
     let mut scene = Scene::new(Some(version(5, 7)));
     let Reply::Found(record, rv) = other(1, None) else { unreachable!() };
     scene.see(1);
     scene.hear(Reply::Found(Record { zone: None, ..record }, rv));
     assert_eq!(scene.shown(), (6, None), "max(clock, stored + 1), and no transfer");
     assert_eq!(scene.replica.stored(), Version { serial: Serial(CLOCK + 6), digest: Digest(0) });
+    let [news] = &scene.heard[..] else { panic!("{:?}", scene.heard) };
+    let line = news.to_string();
+    assert!(line.starts_with("dns-b holds the Lease dns/k8s-node-dns-leader, which has no version of ours"), "{line}");
 }
 
 #[test]
