@@ -73,7 +73,14 @@ fn a_lease_that_may_not_be_used_is_a_warning() {
         (&alone["leads"], &alone["trouble"], &alone["holder"]),
         (&json!(false), &json!("forbidden"), &Value::Null)
     );
-    has(&daemon, "/", &["The Lease may not be used", "This replica makes serials of its own."]);
+    let serial = alone["shown_serial"].to_string();
+    assert_eq!((&alone["recorded_serial"], &alone["transferable"]), (&Value::Null, &json!(true)));
+    let own = format!("<strong>This replica makes serials of its own</strong>, now {serial}: ");
+    has(&daemon, "/", &["The Lease may not be used", &own]);
+    let body = web::get(daemon.http(), "/").body;
+    for words in ["Nobody is known to lead", "nothing yet", "This replica sees other content"] {
+        assert!(!body.contains(words), "{words} is about replicas that agree:\n{body}");
+    }
     has(&daemon, "/metrics", &["\nk8s_node_dns_leader 0\n", "\nk8s_node_dns_leader_alone 1\n"]);
     let status = status(&daemon);
     let summary = status["summary"].as_str().unwrap();
