@@ -123,9 +123,9 @@ pub fn spawn(config: ElectionConfig, client: Client, threads: &mut Threads) -> i
     let (gone, left) = bounded(0);
     let client = client.with_limit(LIMIT.min(config.terms.timing.renew_deadline / 2));
     let interrupt = client.interrupt();
-    let elector = Elector { client, telling: Telling::new(config.lease.clone()), config, replies, seen: None };
+    let elector = Elector { client, telling: Telling::new(config.lease.clone()), config, seen: None };
     let stop = threads.stop();
-    threads.spawn("leader", move || elector.run(requested, leaving, gone, &stop))?;
+    threads.spawn("leader", move || elector.run(requested, replies, leaving, gone, &stop))?;
     Ok((Ends { requests, replies: replied }, Handle { interrupt, leave: Some(leave), left }))
 }
 
@@ -133,15 +133,21 @@ pub fn spawn(config: ElectionConfig, client: Client, threads: &mut Threads) -> i
 struct Elector {
     client: Client,
     config: ElectionConfig,
-    replies: Sender<Reply>,
     telling: Telling,
     /// The Lease as the server had it last, with all that others wrote into it.
     seen: Option<Value>,
 }
 
 impl Elector {
-    fn run(mut self, mut requests: Receiver<Request>, mut leaving: Receiver<()>, gone: Sender<()>, stop: &Stop) {
-        let mut gone = Some(gone);
+    fn run(
+        mut self,
+        mut requests: Receiver<Request>,
+        replies: Sender<Reply>,
+        mut leaving: Receiver<()>,
+        gone: Sender<()>,
+        stop: &Stop,
+    ) {
+        let mut open = Some((replies, gone));
         loop {
             thread::beat_before(ROUND);
             let request = select! {
@@ -150,7 +156,7 @@ impl Elector {
                     thread::beat_before(REQUEST);
                     self.release();
                     (requests, leaving) = (never(), never());
-                    drop(gone.take()); // which tells who waits for it
+                    drop(open.take()); // which tells the publisher, and who waits for it
                     continue;
                 }
                 recv(stop.channel()) -> _ => return,
@@ -162,7 +168,7 @@ impl Elector {
             };
             thread::beat_before(REQUEST);
             let Some(reply) = self.perform(&request) else { continue };
-            if self.replies.send(reply).is_err() {
+            if open.as_ref().is_none_or(|(replies, _)| replies.send(reply).is_err()) {
                 requests = never();
             }
         }

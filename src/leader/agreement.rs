@@ -171,6 +171,11 @@ impl Agreement {
         self.look = Some(look);
     }
 
+    /// The daemon stops, and gives the Lease up if this replica holds it: no reply will come any more.
+    pub fn leave(&mut self) {
+        self.lead_no_more(News::Left);
+    }
+
     /// When [`next`](Self::next) has something to do even if nothing comes.
     pub fn due(&self) -> Option<Instant> {
         let deadline = self.renewed.map(|renewed| renewed + self.terms.timing.renew_deadline);
@@ -368,9 +373,13 @@ impl Agreement {
     }
 
     fn lose(&mut self) {
+        self.lead_no_more(News::Lost);
+    }
+
+    fn lead_no_more(&mut self, why: News) {
         if self.renewed.take().is_some() {
             self.version = None;
-            self.news.push(News::Lost);
+            self.news.push(why);
         }
     }
 

@@ -21,6 +21,8 @@ pub enum News {
     Leads,
     /// It does not any more.
     Lost,
+    /// It does not any more, since the daemon stops.
+    Left,
     /// Another replica does.
     Follows(String),
     /// Somebody holds a Lease that no replica of ours has written.
@@ -49,7 +51,7 @@ impl News {
     /// How loud.
     pub fn level(&self) -> Level {
         match self {
-            Self::Leads | Self::Follows(_) | Self::TroubleOver => Level::Info,
+            Self::Leads | Self::Left | Self::Follows(_) | Self::TroubleOver => Level::Info,
             Self::Foreign { .. }
             | Self::Lost
             | Self::Restored
@@ -67,6 +69,7 @@ impl fmt::Display for News {
             Self::Lost => f.write_str(
                 "this replica does not lead any more: addresses are answered as before, another replica makes the versions",
             ),
+            Self::Left => f.write_str("this replica does not lead any more since it stops: another can make the versions"),
             Self::Follows(holder) => write!(f, "replica {holder} leads"),
             Self::Foreign { lease, holder } => write!(
                 f,

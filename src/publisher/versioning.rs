@@ -96,7 +96,10 @@ impl Versioning {
         let Self::Agreed(replica) = self else { return };
         match reply {
             Some(reply) => replica.agreement.on_reply(reply, now),
-            None => replica.replies = never(),
+            None => {
+                replica.replies = never();
+                replica.agreement.leave();
+            }
         }
     }
 

@@ -135,6 +135,19 @@ fn a_leader_renews_and_one_that_cannot_leads_no_more() {
     assert_eq!(scene.shown(), (0, Some(1)), "what is shown stays");
 }
 
+#[test]
+fn a_leader_that_stops_leads_no_more_and_warns_of_nothing() {
+    let mut scene = leader();
+    scene.replica.leave();
+    scene.next();
+    assert!(!scene.replica.leads() && !scene.replica.announces());
+    // A lame duck that is longer than the renew deadline.
+    scene.milliseconds = 60_000;
+    scene.next();
+    assert_eq!((scene.heard.last(), scene.shown()), (Some(&News::Left), (0, Some(1))));
+    assert!(scene.heard.iter().all(|news| news.level() == log::Level::Info), "{:?}", scene.heard);
+}
+
 /// What a leader writes that has nothing new.
 fn scene_record() -> Request {
     Request::Create(Record {

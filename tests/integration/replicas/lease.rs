@@ -84,7 +84,8 @@ fn the_lease_is_given_up_while_dns_is_still_answered() {
     one.signal(Signal::SIGTERM);
     held(&api, "other");
     assert_eq!(one.ask(AREA), "192.0.2.1");
-    one.stop_with(Signal::SIGINT);
+    let log = one.ends_with(Signal::SIGINT);
+    assert!(log.contains("INFO  this replica does not lead any more since it stops: "), "{log}");
     assert_eq!(held(&api, "other")["spec"]["leaseTransitions"], 1);
     other.stop();
 }
