@@ -1,13 +1,14 @@
 //! Events in, published zones out: the one thread that owns the [`Cluster`] and writes [`Published`].
 //!
 //! The first event of a quiet period is published at once; events that come while a zone is built, or right behind it
-//! ([`SPACING`]), go into the next one. There are few timers: Services that fail don't hold back the nodes for more than [`SERVICES_MAY_TAKE`], serials are at
-//! least a second apart, the cluster says when it wants to be looked at again (waits and maintenance end), and with a state directory what is not listed in time is served from there, and what is served
-//! is written there. Who wants to know how things stand asks, and is told between events
-//! ([`report`](crate::report)).
+//! ([`SPACING`]), go into the next one. There are few timers: Services that fail don't hold back the nodes for more than
+//! [`SERVICES_MAY_TAKE`], serials are at least a second apart, the cluster says when it wants to be looked at again (waits
+//! and maintenance end), and with a state directory what is not listed in time is served from there, and what is served is
+//! written there. Who wants to know how things stand asks, and is told between events ([`report`](crate::report)).
 
 mod announcing;
 mod earlier;
+mod folding;
 mod heartbeats;
 mod probing;
 mod versioning;
@@ -199,94 +200,6 @@ impl Publisher {
     /// How long it is too early for a zone.
     fn pause(&self) -> Option<Duration> {
         SPACING.checked_sub(self.published?.elapsed())
-    }
-
-    /// Folds events in, each at its time; returns what changed, and whether anything did.
-    fn apply_all(&mut self, events: impl Iterator<Item = WatchEvent>, clock: impl Fn() -> Moment) -> (Changes, bool) {
-        let (mut changes, mut is_new) = (Changes::default(), false);
-        for event in events {
-            let (more, was_new) = self.apply(event, clock());
-            is_new |= was_new;
-            changes.merge(more);
-        }
-        (changes, is_new)
-    }
-
-    /// Does what is to be done behind events: takes from the state, hears probes, does what is due. Tells what that did;
-    /// and whether it did anything.
-    fn settle(&mut self, probed: Vec<ProbeResult>, now: Moment) -> (Changes, bool) {
-        let mut changes = self.fall_back(now);
-        let mut is_new = !changes.is_empty();
-        for (more, was_new) in [self.probed(probed, now), self.tick(now)] {
-            is_new |= was_new;
-            changes.merge(more);
-        }
-        (changes, is_new)
-    }
-
-    /// Folds an event in and tells what it did; and whether it did anything.
-    fn apply(&mut self, event: WatchEvent, now: Moment) -> (Changes, bool) {
-        if let WatchEvent::Leases(event) = event {
-            let probes = self.probing.as_ref().map(Probing::probes);
-            let turns =
-                self.heartbeats.as_mut().map(|heartbeats| heartbeats.on_event(event, &self.cluster, probes, now));
-            return self.turn(turns.unwrap_or_default(), now);
-        }
-        let kind = event.kind();
-        let was_restored = self.cluster.restored(kind);
-        let mut changes = self.cluster.apply(event, now);
-        if was_restored && !self.cluster.restored(kind) {
-            log::info!("{} are listed: they replace what the state said", kind.resource());
-        }
-        let is_new = self.tell(&mut changes);
-        (changes, is_new)
-    }
-
-    /// Does what is due in the cluster: waits end, maintenance ends. Tells what that did; and whether it did anything.
-    fn tick(&mut self, now: Moment) -> (Changes, bool) {
-        let mut changes = self.cluster.tick(now);
-        let is_new = self.tell(&mut changes);
-        let probes = self.probing.as_ref().map(Probing::probes);
-        let turns = self.heartbeats.as_mut().map(|heartbeats| heartbeats.tick(&self.cluster, probes, now));
-        let (later, was_new) = self.turn(turns.unwrap_or_default(), now);
-        changes.merge(later);
-        (changes, is_new || was_new)
-    }
-
-    /// Nodes are late, or not any more. Tells what that did; and whether it did anything.
-    fn turn(&mut self, turns: Vec<heartbeats::Turn>, now: Moment) -> (Changes, bool) {
-        let (mut changes, mut is_new) = (Changes::default(), false);
-        for (node, late) in turns {
-            let mut later = self.cluster.set_lease(&node, late, now);
-            is_new |= self.tell(&mut later);
-            changes.merge(later);
-        }
-        (changes, is_new)
-    }
-
-    /// Probes ended, and nodes want others. Tells what that did; and whether it did anything.
-    fn probed(&mut self, results: Vec<ProbeResult>, now: Moment) -> (Changes, bool) {
-        let (mut changes, mut is_new) = (Changes::default(), false);
-        let Some(probing) = &mut self.probing else { return (changes, is_new) };
-        let mut turns = probing.on_results(results, now.at);
-        turns.extend(probing.follow(&self.cluster, now.at));
-        is_new |= probing.take_learned();
-        for (address, down) in turns {
-            let mut later = self.cluster.set_probe(address, down, now);
-            is_new |= self.tell(&mut later);
-            changes.merge(later);
-        }
-        (changes, is_new)
-    }
-
-    /// Logs and remembers what happened; returns whether anything did.
-    fn tell(&mut self, changes: &mut Changes) -> bool {
-        let is_new = !changes.story.is_empty() || !changes.is_empty();
-        for story in std::mem::take(&mut changes.story) {
-            log::log!(story.level(), "{story}");
-            self.timeline.push(SystemTime::now(), story);
-        }
-        is_new
     }
 
     /// Has the state written when it is time.

@@ -28,7 +28,7 @@ fn first_zone_has_it(memories: &Memories) -> bool {
     for list in lists(ADDRESS) {
         changes.merge(publisher.apply(list, Moment::now()).0);
     }
-    changes.merge(publisher.probed(Vec::new(), Moment::now()).0);
+    changes.merge(publisher.hear(Vec::new(), Moment::now()).0);
     assert_eq!(publisher.memories(Moment::now()).probes, memories.probes, "it is remembered for the next run too");
     let home = publisher.cluster.areas().next().cloned().unwrap();
     publisher.cluster.area(&home).is_some_and(|addresses| !addresses.is_empty())
