@@ -78,7 +78,8 @@ families! {
     TCP_SENT: Counter "k8s_node_dns_tcp_sent_total" [] "Replies written to connections.";
     TCP_ERRORS: Counter "k8s_node_dns_tcp_accept_errors_total" [] "Failed attempts to accept a connection.";
     TRANSFERS: Counter "k8s_node_dns_transfers_total" ["kind"]
-        "Transfers that ended: whole zones (axfr), changes (ixfr), whole zones for want of changes (fallback), cut ones (cut).";
+        "Transfers that ended: whole zones (axfr), changes (ixfr), whole zones for want of changes (fallback), cut ones (cut); \
+         and those put off since too many were under way (busy).";
     TRANSFERS_OPEN: Gauge "k8s_node_dns_transfers_open" [] "Transfers that are under way.";
     TRANSFER_BYTES: Counter "k8s_node_dns_transfer_bytes_total" [] "Octets of all messages of transfers.";
     TRANSFER_SERIAL: Gauge "k8s_node_dns_transfer_serial" []

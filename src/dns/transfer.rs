@@ -9,6 +9,7 @@
 pub mod acl;
 mod cursor;
 mod lines;
+mod open;
 pub mod stream;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,15 +20,12 @@ use parking_lot::Mutex;
 
 use self::acl::Acl;
 use self::lines::Lines;
+use self::open::{Full, Open};
 use super::context::{Context, Transport};
 use super::counters::Counter;
 use super::message::Question;
 use super::query::Query;
 use crate::zone::{Edition, Editions, Zone};
-
-/// So many streams at a time. Each may hold an edition that nobody else needs any more, so that they must be bounded;
-/// who comes when there are as many gets SERVFAIL, and asks again later.
-const AT_ONCE: u64 = 64;
 
 /// Who may have the zone, of what it is made, and what came of it.
 #[derive(Debug, Default)]
@@ -38,8 +36,10 @@ pub struct Transfers {
     pub editions: Arc<Editions>,
     /// What there was; written by the TCP server alone.
     pub counters: Counters,
+    open: Mutex<Open>,
     lines: Mutex<Lines>,
     refusals: Mutex<Lines>,
+    busy: Mutex<Lines>,
 }
 
 /// Streams of messages. An IXFR that is answered with the SOA alone is none of them.
@@ -53,6 +53,8 @@ pub struct Counters {
     pub fallback: Counter,
     /// Those that did not come to their end: the client went away, or was too slow.
     pub cut: Counter,
+    /// Those that were not begun, since there were too many already.
+    pub busy: Counter,
     /// Octets of all messages.
     pub octets: Counter,
     /// Those that are under way.
@@ -122,6 +124,33 @@ impl Transfers {
                  key, or it asks for another zone{unsaid}",
                 client.to_canonical()
             );
+        }
+    }
+
+    /// Gives a stream to `client` a place, to be given back by [`leave`](Self::leave). False: there are too many, which is
+    /// said now and then.
+    fn enter(&self, client: IpAddr, key: Option<&str>) -> bool {
+        let mut open = self.open.lock();
+        let entered = open.enter(client);
+        self.counters.open.set(open.len());
+        drop(open);
+        if let Err(full) = &entered {
+            self.put_off(client, key, full);
+        }
+        entered.is_ok()
+    }
+
+    /// A stream to `client` has ended.
+    fn leave(&self, client: IpAddr) {
+        let mut open = self.open.lock();
+        open.leave(client);
+        self.counters.open.set(open.len());
+    }
+
+    fn put_off(&self, client: IpAddr, key: Option<&str>, full: &Full) {
+        self.counters.busy.add(1);
+        if let Some(unsaid) = self.busy.lock().next(super::clock::monotonic()) {
+            log::warn!("a transfer to {} is put off with SERVFAIL: {full}{unsaid}", who(client, key));
         }
     }
 

@@ -121,9 +121,10 @@ fn tcp(e: &mut Exposition, sources: &Sources) {
 
 fn transfers(e: &mut Exposition, sources: &Sources) {
     let transfers = &sources.answer.transfers;
-    let Counters { axfr, ixfr, fallback, cut, octets, open } = &transfers.counters;
+    let Counters { axfr, ixfr, fallback, cut, busy, octets, open } = &transfers.counters;
     let mut ended = e.family(&metrics::TRANSFERS);
-    for (kind, counter) in [("axfr", axfr), ("ixfr", ixfr), ("fallback", fallback), ("cut", cut)] {
+    let kinds = [("axfr", axfr), ("ixfr", ixfr), ("fallback", fallback), ("cut", cut), ("busy", busy)];
+    for (kind, counter) in kinds {
         ended.sample(&[kind], counter.value());
     }
     e.family(&metrics::TRANSFERS_OPEN).sample(&[], open.value());

@@ -11,7 +11,7 @@ use std::time::Instant;
 use domain::base::iana::{OptRcode, Rtype};
 
 use super::cursor::Cursor;
-use super::{AT_ONCE, Decision, Transfers, is_transfer, who};
+use super::{Decision, Transfers, is_transfer, who};
 use crate::dns::context::Context;
 use crate::dns::edns::OptReply;
 use crate::dns::message::{Header, question};
@@ -99,11 +99,10 @@ impl Transfer {
         query.key = checked.as_ref().and_then(|checked| checked.key_name());
         let transfers = &context.config.transfers;
         let Decision::Stream(edition, first) = transfers.decide(&query, zone, context) else { return None };
-        let open = transfers.counters.open.value();
-        if open >= AT_ONCE {
+        let client = context.client.to_canonical();
+        if !transfers.enter(client, query.key) {
             return None;
         }
-        transfers.counters.open.set(open as usize + 1);
         let flags = Header::QR | Header::AA | query.header.flags & (Header::RD | Header::CD);
         let header = Header { id: query.header.id, flags, qdcount: 1, ancount: 0, nscount: 0, arcount: 0 };
         let mut head = vec![0; Header::LEN];
@@ -112,7 +111,7 @@ impl Transfer {
         Some(Box::new(Self {
             transfers: Arc::clone(transfers),
             edition,
-            client: context.client.to_canonical(),
+            client,
             cursor: Cursor::new(first),
             head: head.into(),
             opt: query.edns.map(|edns| opt(&OptReply::new(&edns, context))).unwrap_or_default(),
@@ -236,7 +235,7 @@ impl Drop for Transfer {
         };
         if *complete { counter } else { &counters.cut }.add(1);
         counters.octets.add(self.octets);
-        counters.open.set((counters.open.value() as usize).saturating_sub(1));
+        transfers.leave(self.client);
         let line = || {
             let how = if *complete { "sent" } else { "cut short, since the client went away or was too slow" };
             let to = who(self.client, self.signer.as_ref().map(Signer::key_name));

@@ -10,6 +10,7 @@ use domain::rdata::AllRecordData;
 use super::super::answer::answer;
 use super::super::context::AnswerConfig;
 use super::super::limits::Network;
+use super::open::{AT_ONCE, TO_ONE};
 use super::stream::Transfer;
 use super::*;
 use crate::cluster::{Cluster, Moment};
@@ -268,12 +269,26 @@ fn a_transfer_that_ends_early_is_counted_as_cut() {
 }
 
 #[test]
-fn only_so_many_at_a_time() {
-    let server = Server::new(1000);
+fn only_so_many_at_a_time_and_a_quarter_of_them_to_one_client() {
+    let mut server = Server::new(1000);
+    let all = Network::around(CLIENT.into(), 0).unwrap();
+    let editions = Arc::clone(&server.config.transfers.editions);
+    server.config.transfers = Arc::new(Transfers::new(Acl::new(&[all], vec![]), editions));
     let query = query(Rtype::AXFR, None);
-    let mut open: Vec<_> = (0..AT_ONCE).map(|_| server.begin(&query).unwrap()).collect();
-    assert!(server.begin(&query).is_none());
+    let begin = |last| {
+        let client = Ipv4Addr::new(198, 51, 100, last).to_ipv6_mapped();
+        Transfer::begin(&query, Some(server.zone()), &Context { client, ..server.context(TCP) })
+    };
+    let mut open: Vec<_> = (0..TO_ONE).map(|_| begin(100).unwrap()).collect();
+    assert!(begin(100).is_none());
     assert_eq!(server.reply(&query, TCP).0, "SERVFAIL");
-    open.pop();
-    assert!(server.begin(&query).is_some());
+    let counters = &server.config.transfers.counters;
+    assert_eq!((counters.open.value(), counters.busy.value()), (16, 1));
+    open.extend((1..=48).map(|last| begin(last).unwrap()));
+    assert_eq!(open.len(), AT_ONCE);
+    assert!(begin(200).is_none());
+    assert_eq!((counters.open.value(), counters.busy.value()), (64, 2));
+    open.remove(0);
+    assert_eq!(counters.open.value(), 63);
+    assert!(begin(200).is_some());
 }
