@@ -37,7 +37,9 @@ pub struct Transfers {
     /// What there was; written by the TCP server alone.
     pub counters: Counters,
     open: Mutex<Open>,
-    lines: Mutex<Lines>,
+    /// Lines of the log: each kind has its own, so that what goes well does not hide what does not.
+    sent: Mutex<Lines>,
+    cut: Mutex<Lines>,
     refusals: Mutex<Lines>,
     busy: Mutex<Lines>,
 }
@@ -154,10 +156,10 @@ impl Transfers {
         }
     }
 
-    /// Says that a transfer ended, unless there are too many of them.
+    /// Says that a transfer ended, unless there are too many of them that ended so.
     fn ended(&self, line: impl FnOnce() -> String, complete: bool) {
-        if let Some(unsaid) = self.lines.lock().next(super::clock::monotonic()) {
-            let level = if complete { log::Level::Info } else { log::Level::Warn };
+        let (lines, level) = if complete { (&self.sent, log::Level::Info) } else { (&self.cut, log::Level::Warn) };
+        if let Some(unsaid) = lines.lock().next(super::clock::monotonic()) {
             log::log!(level, "{}{unsaid}", line());
         }
     }

@@ -269,6 +269,21 @@ fn a_transfer_that_ends_early_is_counted_as_cut() {
 }
 
 #[test]
+fn transfers_that_go_well_do_not_hide_in_the_log_that_one_was_cut() {
+    let server = Server::new(1000);
+    let transfers = &server.config.transfers;
+    for _ in 0..50 {
+        server.messages(&query(Rtype::AXFR, None));
+    }
+    let may_be_said = |lines: &Mutex<Lines>| lines.lock().next(super::super::clock::monotonic()).is_some();
+    assert!(!may_be_said(&transfers.sent) && may_be_said(&transfers.cut));
+    for _ in 0..50 {
+        drop(server.begin(&query(Rtype::AXFR, None)));
+    }
+    assert!(!may_be_said(&transfers.cut) && may_be_said(&transfers.busy) && may_be_said(&transfers.refusals));
+}
+
+#[test]
 fn only_so_many_at_a_time_and_a_quarter_of_them_to_one_client() {
     let mut server = Server::new(1000);
     let all = Network::around(CLIENT.into(), 0).unwrap();
