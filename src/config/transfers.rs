@@ -14,7 +14,7 @@ use super::limits::network;
 use super::listen::whole_number;
 use super::{Error, required};
 
-/// Two weeks of a change a second.
+/// Eleven days of a change a second.
 const MAX_VERSIONS: usize = 1_000_000;
 
 pub(super) fn parse(arguments: &Arguments, keyring: &Keyring) -> Result<Transfers, Error> {

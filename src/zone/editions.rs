@@ -74,19 +74,17 @@ impl Change {
     }
 }
 
-/// The changes that led to an edition, the oldest first; each begins where the one before it ends.
+/// The changes that led to an edition, the oldest first; each begins where the one before it ends. All begin less than 2^31
+/// before the last one, so that each serial is greater than those before it (RFC 1982), and there once at most.
 #[derive(Clone, Debug, Default)]
 pub struct Journal(Arc<[Arc<Change>]>);
 
 impl Journal {
-    /// The changes since a version; `None` if that is none of those that it goes back to.
-    pub fn since(&self, serial: Serial) -> Option<&[Arc<Change>]> {
-        self.0.get(self.place(serial)?..)
-    }
-
-    /// The place of the first of them.
+    /// The place of the first change since a version; `None` if that is none of those that it goes back to.
     pub fn place(&self, serial: Serial) -> Option<usize> {
-        self.0.iter().position(|change| change.from == serial)
+        let oldest = self.0.first()?.from.into_int();
+        let ahead = |serial: Serial| serial.into_int().wrapping_sub(oldest);
+        self.0.binary_search_by_key(&ahead(serial), |change| ahead(change.from)).ok()
     }
 
     /// The change of a place.
@@ -109,13 +107,14 @@ impl Journal {
         self.0.iter().map(|change| change.octets()).sum()
     }
 
-    /// The same with a change more, and without the oldest if that is too much.
+    /// The same with a change more, and without the oldest if that is too much, or too far back for serials to be compared.
     fn with(&self, change: Change, limits: JournalLimits) -> Self {
+        let last = change.from;
         let mut changes: Vec<_> = self.0.iter().cloned().chain([Arc::new(change)]).collect();
         let mut octets = 0;
         let fits = |change: &&Arc<Change>| {
             octets += change.octets();
-            octets <= limits.octets()
+            octets <= limits.octets() && change.from <= last
         };
         let kept = changes.iter().rev().take(limits.versions).take_while(fits).count();
         changes.drain(..changes.len() - kept);
@@ -208,7 +207,10 @@ mod tests {
     }
 
     /// What a secondary has that follows the changes, which must delete what is there and add what is not.
-    fn follow<'a>(mut have: BTreeSet<Record<'a>>, changes: &'a [Arc<Change>]) -> BTreeSet<Record<'a>> {
+    fn follow<'a>(
+        mut have: BTreeSet<Record<'a>>,
+        changes: impl IntoIterator<Item = &'a Change>,
+    ) -> BTreeSet<Record<'a>> {
         for change in changes {
             let mut add = true;
             for record in read(change.records()) {
@@ -237,10 +239,13 @@ mod tests {
         editions.publish(&zone);
         let edition = editions.current().unwrap();
         for version in &versions {
-            let changes = edition.journal.since(version.serial()).unwrap();
+            let first = edition.journal.place(version.serial()).unwrap();
+            let changes = (first..).map_while(|place| edition.journal.change(place));
             assert_eq!(follow(content(version), changes), content(&zone));
         }
-        assert!(edition.journal.since(Serial(9)).is_none() && edition.journal.since(Serial(12)).is_none());
+        for serial in [6, 9, 12, 13, 7 + (1 << 31)] {
+            assert_eq!(edition.journal.place(Serial(serial)), None, "{serial}");
+        }
         assert_eq!((edition.journal.len(), edition.zone.serial()), (4, Serial(12)));
     }
 
@@ -255,7 +260,7 @@ mod tests {
             config.ttl = domain::base::Ttl::from_secs(ttl);
             let new = Zone::build(&config, &cluster).with_serial(Serial(8));
             let change = Change::between(&old, &new);
-            assert_eq!(follow(content(&old), &[Arc::new(change)]), content(&new));
+            assert_eq!(follow(content(&old), [&change]), content(&new));
         }
         assert_eq!(Diff::between(&old, &fixture::zone()), Diff::default());
     }
@@ -281,14 +286,33 @@ mod tests {
         for serial in 0..9 {
             journal = journal.with(change(serial, 100), limits);
         }
-        assert_eq!(journal.since(Serial(6)).map(<[_]>::len), Some(3));
-        assert!(journal.since(Serial(5)).is_none());
+        let places = [5, 6, 7, 8, 9].map(|serial| journal.place(Serial(serial)));
+        assert_eq!(places, [None, Some(0), Some(1), Some(2), None]);
         journal = journal.with(change(9, OCTETS / 2), limits).with(change(10, OCTETS / 2), limits);
-        assert_eq!((journal.len(), journal.since(Serial(10)).map(<[_]>::len)), (1, Some(1)));
+        assert_eq!((journal.len(), journal.place(Serial(10))), (1, Some(0)));
         assert!(journal.octets() <= limits.octets());
         assert!(journal.with(change(11, OCTETS), limits).is_empty(), "nothing leads over what is not kept");
         assert!(journal.with(change(11, 1), JournalLimits { versions: 0 }).is_empty());
         assert_eq!(JournalLimits { versions: 1 << 20 }.octets(), 4 << 30);
+    }
+
+    #[test]
+    fn serials_that_leap_round_leave_a_journal_whose_places_are_found() {
+        const HALF: u32 = u32::MAX / 2; // as far as a serial may leap
+        let limits = JournalLimits::default();
+        let serials = [7, 7 + HALF, 4, 20, 19 + HALF, 30 + HALF, u32::MAX, 3];
+        let mut journal = Journal::default();
+        for (step, serial) in serials.into_iter().enumerate() {
+            journal = journal.with(Change { from: Serial(serial), records: Box::default() }, limits);
+            let kept: Vec<_> = (0..).map_while(|place| Some(journal.change(place)?.from())).collect();
+            assert!(kept.windows(2).all(|pair| pair[0] < pair[1]) && kept[0] <= kept[kept.len() - 1], "{kept:?}");
+            assert_eq!(kept.last(), Some(&Serial(serial)));
+            for known in &serials[..=step] {
+                let place = kept.iter().position(|from| *from == Serial(*known));
+                assert_eq!(journal.place(Serial(*known)), place, "{known} of {kept:?}");
+            }
+        }
+        assert_eq!(journal.len(), 4);
     }
 
     #[test]
