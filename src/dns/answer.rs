@@ -235,9 +235,7 @@ fn say_of_zone(
         Rtype::AXFR | Rtype::IXFR => say_transfer(query, zone, context, reply),
         // RFC 8482.
         Rtype::ANY if is_apex || found.has_addresses() => Said::answer(usize::from(reply.put_record(zone.hinfo())), 1),
-        Rtype::ZONEMD if is_apex && zone.zonemd().is_some() => {
-            Said::answer(zone.zonemd().filter(|record| reply.put_apex_record(record, QUESTION)).into_iter().count(), 1)
-        }
+        Rtype::ZONEMD if is_apex => say_digest(zone, question, context, reply),
         _ => say_no(OptRcode::NOERROR, zone, question, reply),
     }
 }
@@ -252,6 +250,18 @@ fn say_transfer(query: &Query<'_>, zone: &Zone, context: &Context<'_>, reply: &m
         Decision::Soa(edition) => Said::answer(usize::from(reply.put_apex_record(edition.zone.soa(), QUESTION)), 1),
         // The transport would have begun it, if there were not too many already.
         Decision::Stream(..) => Said::error(OptRcode::SERVFAIL),
+    }
+}
+
+/// The digest of the version that the SOA speaks of. While addresses run ahead of that, the edition alone has it.
+#[cold]
+#[inline(never)]
+fn say_digest(zone: &Zone, question: Question<'_>, context: &Context<'_>, reply: &mut Reply<'_>) -> Said {
+    let edition = context.config.transfers.editions.current();
+    let edition = edition.as_ref().map(|edition| &*edition.zone).filter(|edition| edition.serial() == zone.serial());
+    match zone.zonemd().or_else(|| edition?.zonemd()) {
+        Some(record) => Said::answer(usize::from(reply.put_apex_record(record, QUESTION)), 1),
+        None => say_no(OptRcode::NOERROR, zone, question, reply),
     }
 }
 

@@ -269,6 +269,26 @@ fn a_transfer_that_ends_early_is_counted_as_cut() {
 }
 
 #[test]
+fn the_digest_is_that_of_the_version_while_addresses_run_ahead_of_it() {
+    let server = Server::new(1000);
+    let version = Arc::new(server.versions[2].as_ref().clone().with_serial(Serial(10)).with_zonemd());
+    let zonemd = |zone: &Zone| {
+        let mut reply = vec![0; 65_535];
+        let len = answer(&query(Rtype::ZONEMD, None), Some(zone), &server.context(TCP), &mut reply).len();
+        lines(&reply[..len])
+    };
+    let expect: Vec<_> = plain(version.records()).into_iter().filter(|line| line.contains(" zonemd 10 ")).collect();
+    let ahead = apply(&version, &mut fixture::cluster(), "pi-1", "192.0.2.99");
+    assert!(ahead.digest() != version.digest());
+    assert_eq!((expect.len(), zonemd(&version), zonemd(&ahead)), (1, expect.clone(), expect.clone()));
+    let agreed = ahead.with_serial(Serial(9)).with_serial(Serial(10)); // came up with its serial, and not with its content
+    assert_eq!(zonemd(&agreed), [""; 0], "the version is not transferred yet");
+    server.config.transfers.editions.publish(&version);
+    assert_eq!(zonemd(&agreed), expect);
+    assert_eq!(zonemd(&agreed.with_serial(Serial(11))), [""; 0], "it is another version");
+}
+
+#[test]
 fn transfers_that_go_well_do_not_hide_in_the_log_that_one_was_cut() {
     let server = Server::new(1000);
     let transfers = &server.config.transfers;
