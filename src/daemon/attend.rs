@@ -102,7 +102,12 @@ impl Attendant<'_> {
             Ok(what) => log::info!("SIGHUP: {what}"),
             Err(error) => log::error!("SIGHUP: {error}; what was read before is used on"),
         }
-        match self.keys.reload() {
+        let mut warnings = Vec::new();
+        let keys = self.keys.reload(&mut warnings);
+        for warning in &warnings {
+            log::warn!("SIGHUP: {warning}");
+        }
+        match keys {
             Ok(None) => {}
             Ok(Some(count)) => log::info!("SIGHUP: --tsig-key-file was read again: {count} keys"),
             Err(error) => log::error!("SIGHUP: {error}; the keys that were read before are used on"),

@@ -235,9 +235,10 @@ fn key_files_that_are_wrong_are_named_at_the_start_and_do_no_harm_later() {
         "the keys that were read before are used on",
     ]);
     assert_eq!([status("a.key"), status("b.key"), status("c.key")], ["NOERROR", "NOERROR", "NOTAUTH"]);
-    write(&second, &statement("c.key", algorithm, secret));
+    write(&second, &(statement("c.key", algorithm, secret) + &statement("d.key", algorithm, "c2hvcnQ=")));
     daemon.signal(Signal::SIGHUP);
-    daemon.wait_for_log(&["SIGHUP: --tsig-key-file was read again: 2 keys"]);
+    daemon.wait_for_log(&["WARN", "SIGHUP: --tsig-key-file", "the secret of \"d.key\" has only 40 bits"]);
+    daemon.wait_for_log(&["SIGHUP: --tsig-key-file was read again: 3 keys"]);
     assert_eq!([status("a.key"), status("b.key"), status("c.key")], ["NOERROR", "NOTAUTH", "NOERROR"]);
     daemon.stop();
 }

@@ -37,15 +37,16 @@ impl Keyring {
         Self { keys: RwLock::new(keys.into_iter().map(Arc::new).collect()), ..Self::default() }
     }
 
-    /// Reads the files again, and returns how many keys there are. `None`: there are no files.
+    /// Reads the files again, and returns how many keys there are. `None`: there are no files. What is odd about them goes
+    /// to `warnings`.
     ///
     /// # Errors
     /// The first file that cannot be used; then all keys stay as they were.
-    pub fn reload(&self) -> Result<Option<usize>, Error> {
+    pub fn reload(&self, warnings: &mut Vec<String>) -> Result<Option<usize>, Error> {
         if self.files.is_empty() {
             return Ok(None);
         }
-        let keys = file::read_all(&self.files, &mut Vec::new())?; // what is odd was said at the start
+        let keys = file::read_all(&self.files, warnings)?;
         let count = keys.len();
         *self.keys.write() = keys;
         Ok(Some(count))
