@@ -51,6 +51,7 @@ fn every_panel_of_the_dashboard_shows_something() {
     let kubeconfig = api.kubeconfig(serde_json::json!({}), serde_json::json!({}));
     let launch = Launch::new().flag("--kubeconfig", kubeconfig).flag("--http-listen", "127.0.0.1:0");
     let launch = launch.switch("--leader-elect").flag("--leader-elect-namespace", "k8s-node-dns");
+    let launch = launch.flag("--notify", format!("127.0.0.1:{}", free_port())); // nobody answers
     let daemon = launch.flag("--lease-timeout", "1h").flag("--probe", "tcp:443").start();
     daemon.wait_for("home.lb.example.test A", "192.0.2.1");
 
