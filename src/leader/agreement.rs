@@ -72,6 +72,8 @@ pub struct Agreement {
     look: Option<Instant>,
     /// When a follower looks besides.
     looks: [Option<Instant>; 2],
+    /// When its view changed again while it was to look: it looks after that, too.
+    again: Option<Instant>,
     /// When a lost race was last followed by a look at once.
     hurried: Option<Instant>,
     trouble: Option<(Trouble, Instant)>,
@@ -106,6 +108,7 @@ impl Agreement {
             renewed: None,
             look: None,
             looks: [None; 2],
+            again: None,
             hurried: None,
             trouble: None,
             wrote: false,
@@ -118,8 +121,13 @@ impl Agreement {
     /// server, nothing comes from the state directory.
     pub fn view(&mut self, digest: Digest, complete: bool, now: Instant) {
         self.complete = complete;
-        if self.ledger.view(digest) && self.renewed.is_none() && self.looks == [None; 2] {
+        if !self.ledger.view(digest) || self.renewed.is_some() {
+            return;
+        }
+        if self.looks == [None; 2] {
             self.looks = LOOKS.map(|later| Some(now + later));
+        } else {
+            self.again = Some(now);
         }
     }
 
@@ -134,6 +142,11 @@ impl Agreement {
         let request = self.write(now, clock).or_else(|| self.wants_look(now).then_some(Request::Get))?;
         for look in &mut self.looks {
             *look = look.filter(|look| *look > now);
+        }
+        if self.looks == [None; 2]
+            && let Some(changed) = self.again.take()
+        {
+            self.looks = LOOKS.map(|later| Some(changed + later).filter(|look| *look > now));
         }
         let record = match &request {
             Request::Get => None,
@@ -345,7 +358,7 @@ impl Agreement {
         self.end_trouble();
         self.note(record.version, now);
         if record.holder == self.terms.identity {
-            self.looks = [None; 2];
+            (self.looks, self.again) = ([None; 2], None);
             if !self.leads() {
                 self.news.push(News::Leads);
             }

@@ -179,6 +179,22 @@ fn a_follower_shows_what_it_has_seen_and_waits_for_what_it_has_not() {
 }
 
 #[test]
+fn a_follower_looks_after_the_last_of_some_changes_too() {
+    let mut scene = Scene::new(None);
+    scene.see(1);
+    scene.hear(other(1, Some(version(0, 1))));
+    scene.see(2);
+    assert_eq!(scene.wait().0, 300);
+    scene.hear(other(2, Some(version(1, 2))));
+    scene.see(3); // which the leader publishes a second after the last version
+    assert_eq!(scene.wait().0, 700, "the second look after the first change");
+    scene.hear(other(2, Some(version(1, 2))));
+    assert_eq!((scene.wait().0, scene.shown()), (300, (1, Some(2))), "the second one after the last change");
+    scene.hear(other(3, Some(version(2, 3))));
+    assert_eq!((scene.shown(), scene.wait().0), ((2, Some(3)), 2000));
+}
+
+#[test]
 fn a_holder_that_does_not_renew_is_succeeded() {
     let mut scene = Scene::new(None);
     scene.see(1);
