@@ -28,6 +28,8 @@
 //! A replica leads only if all that it knows was listed by the API server.
 
 mod agreement;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod ledger;
 mod news;
 mod record;

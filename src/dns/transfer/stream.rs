@@ -20,7 +20,7 @@ use crate::dns::reply::Reply;
 use crate::dns::tsig::query::{self as tsig, Verdict};
 use crate::dns::tsig::sign::Signer;
 use crate::zone::walk::Record;
-use crate::zone::wire::QUESTION;
+use crate::zone::wire::{FIXED, QUESTION};
 use crate::zone::{Edition, Zone};
 
 /// The length of a message. With its prefix it is what the server writes at a time, and a compression pointer reaches all
@@ -150,7 +150,7 @@ impl Transfer {
             let before = *cursor;
             let Some(record) = cursor.next(edition) else { break };
             // Without compression it would fit, and count is never as large as it may be.
-            if message.len() + record.owner.len() + 10 + record.rdata.len() > limit {
+            if message.len() + record.owner.len() + FIXED + record.rdata.len() > limit {
                 *cursor = before;
                 break;
             }

@@ -4,8 +4,8 @@
 //! the record at the end of the reply.
 //!
 //! The time of the last query of each key is not kept (section 5.2.3 would like that): secondaries that share a key have
-//! clocks of their own, and queries overtake each other. Who replays one within its
-//! fudge gets what its sender would get now.
+//! clocks of their own, and queries overtake each other. Who replays one within its fudge gets what its sender would get
+//! now.
 
 use std::sync::Arc;
 

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use domain::base::Serial;
 
-use super::super::{Agreement, News, Record, Reply, Request, Shown, Terms, Timing, Trouble};
+use super::super::fixture::terms;
+use super::super::{Agreement, News, Record, Reply, Request, Shown, Trouble};
 use crate::zone::serial::{Digest, Version};
 
 const CLOCK: u32 = 1_800_000_000;
@@ -19,16 +20,7 @@ struct Scene {
 
 impl Scene {
     fn new(last: Option<Version>) -> Self {
-        let seconds = Duration::from_secs;
-        let timing = Timing {
-            lease_duration: seconds(15),
-            renew_deadline: seconds(10),
-            retry_period: seconds(2),
-            between_versions: seconds(1),
-        };
-        let (identity, lease) = ("dns-a".to_owned(), "dns/k8s-node-dns-leader".to_owned());
-        let terms = Terms { identity, lease, zone: "lb.example.test.".to_owned(), timing };
-        Self { start: Instant::now(), milliseconds: 0, replica: Agreement::new(terms, last), heard: Vec::new() }
+        Self { start: Instant::now(), milliseconds: 0, replica: Agreement::new(terms(), last), heard: Vec::new() }
     }
 
     fn now(&self) -> Instant {

@@ -3,7 +3,8 @@
 use crossbeam_channel::{bounded, never};
 
 use super::*;
-use crate::leader::{Record, Timing};
+use crate::leader::Record;
+use crate::leader::fixture::terms;
 
 /// A replica of which nobody else knows, and what it asks of the Lease.
 struct Replica {
@@ -14,17 +15,9 @@ struct Replica {
 
 impl Replica {
     fn new(announcing: Announcing) -> Self {
-        let timing = Timing {
-            lease_duration: seconds(15),
-            renew_deadline: seconds(10),
-            retry_period: seconds(2),
-            between_versions: seconds(1),
-        };
-        let (identity, lease) = ("dns-a".to_owned(), "dns/k8s-node-dns-leader".to_owned());
-        let terms = Terms { identity, lease, zone: "lb.example.test.".to_owned(), timing };
         let (sender, requests) = bounded(1);
         let Rig { publisher, published } = Rig::new();
-        let publisher = publisher.with_announcing(announcing).with_agreement(terms, sender, never());
+        let publisher = publisher.with_announcing(announcing).with_agreement(terms(), sender, never());
         let mut rig = Rig { publisher, published };
         rig.step(Duration::ZERO, lists("192.0.2.1"));
         Self { rig, requests, after: Duration::ZERO }
